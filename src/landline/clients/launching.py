@@ -1,0 +1,74 @@
+"""What starting any client has in common: where it is pointed, and what a client's own file makes of that.
+
+A further client is one more module with the functions of `Client`, named in the table of the verb `launch`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The gateway and the model. `window` in tokens, 0: not known. `tiers`: tier name = served model."""
+
+    base_url: str
+    token: str = field(repr=False)
+    model: str
+    window: int = 0
+    tiers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """The client's executable, its version, and where it was found, in words."""
+
+    path: Path
+    version: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call of the verb: the user's arguments for the client, his environment, and a private temporary folder."""
+
+    args: Sequence[str]
+    environ: Mapping[str, str] = field(repr=False)
+    home: Path
+    cwd: Path
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """A command ready to run. `receipt`: label and text of each line that tells the user what was set."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str] = field(repr=False)
+    receipt: tuple[tuple[str, str], ...]
+
+
+class Client(Protocol):
+    def check(self, target: Target, program: Program, request: Request) -> None:
+        """Raise SettingsError for what would make the launch go wrong, before anything is started.
+
+        `target` is provisional: the model may be empty, and the base URL that of a gateway yet to be started.
+        """
+        ...
+
+    def prepare(self, target: Target, program: Program, request: Request) -> Launch: ...
+
+    def is_interactive(self, args: Sequence[str]) -> bool:
+        """Whether these arguments open the client's own screen, given a terminal."""
+        ...
+
+
+def write_private(path: Path, content: str) -> None:
+    """A new file that only this user can read; it holds the gateway's key."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)

@@ -1,0 +1,85 @@
+"""What a running gateway says of its models: `GET /v1/models`, as OpenAI shapes it. Blocking: run it in a thread."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+from landline.clients.claude_code import is_loopback
+from landline.errors import ErrorKind, LandlineError, SettingsError
+
+_BYTES_READ = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """`window` in tokens, 0: the gateway does not say."""
+
+    id: str
+    window: int
+
+
+def gateway_base(url: str) -> str:
+    """`url` without a trailing slash or /v1, which clients add themselves. Raises SettingsError."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError(f"--gateway: {url} is not a URL.", hint="Example: --gateway http://127.0.0.1:4000")
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def served_models(base_url: str, *, key: str, timeout_s: float = 10) -> tuple[ServedModel, ...]:
+    """The models of the gateway at `base_url`, in its order. Raises LandlineError."""
+    # Scheme and host were checked by `gateway_base`.
+    request = urllib.request.Request(f"{base_url}/v1/models", headers={"Authorization": f"Bearer {key}"})  # noqa: S310
+    handlers = [urllib.request.ProxyHandler({})] if is_loopback(urlsplit(base_url).hostname or "") else []
+    try:
+        with urllib.request.build_opener(*handlers).open(request, timeout=timeout_s) as answer:
+            body = json.loads(answer.read(_BYTES_READ))
+    except urllib.error.HTTPError as error:
+        raise _refused(base_url, error.code) from error
+    except OSError as error:
+        raise LandlineError(
+            ErrorKind.BACKEND_UNAVAILABLE,
+            f"No gateway answers at {base_url}.",
+            hint="Start one with `landline serve`, or leave --gateway out: launch then starts its own.",
+        ) from error
+    except ValueError as error:
+        raise _no_list(base_url) from error
+    return _models(body, base_url)
+
+
+def _refused(base_url: str, status: int) -> LandlineError:
+    if status in {401, 403}:
+        return LandlineError(
+            ErrorKind.AUTHENTICATION,
+            f"The gateway at {base_url} wants another key (HTTP {status}).",
+            hint="Give it in LANDLINE_GATEWAY_KEYS.",
+        )
+    return _no_list(base_url)
+
+
+def _no_list(base_url: str) -> LandlineError:
+    return LandlineError(
+        ErrorKind.BAD_BACKEND,
+        f"{base_url}/v1/models did not answer with a list of models.",
+        hint="Is this a landline gateway? For a model server use --backend.",
+    )
+
+
+def _models(body: object, base_url: str) -> tuple[ServedModel, ...]:
+    rows = cast("dict[str, object]", body).get("data") if isinstance(body, dict) else None
+    if not isinstance(rows, list):
+        raise _no_list(base_url)
+    models: list[ServedModel] = []
+    for row in cast("list[object]", rows):
+        entry = cast("dict[str, object]", row) if isinstance(row, dict) else {}
+        name, window = entry.get("id"), entry.get("max_model_len")
+        if isinstance(name, str) and name:
+            models.append(ServedModel(name, window if isinstance(window, int) and window > 0 else 0))
+    if not models:
+        raise _no_list(base_url)
+    return tuple(models)

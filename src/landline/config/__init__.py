@@ -1,0 +1,1 @@
+"""Settings of landline: the only package that reads our own settings files and environment."""

@@ -1,0 +1,1 @@
+"""The vocabulary that all protocols are translated through. PURE: values in, values out."""

@@ -1,0 +1,59 @@
+"""The record of one request: what was asked, served, changed, dropped, and how it ended.
+
+Everything shown about a request (log line, response headers, receipts) is read from here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct, field
+
+from landline.core.model import Usage
+
+
+class Outcome(StrEnum):
+    OPEN = "open"
+    COMPLETED = "completed"
+    REFUSED = "refused"  # answered with an error of ours or of the backend, before the first byte
+    FAILED = "failed"  # the backend failed after the stream had begun
+    CLIENT_CLOSED = "client_closed"
+
+
+class Notes(Struct):
+    """What landline did to a request or an answer, in words; each text once, in order of appearance."""
+
+    repairs: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+    def repaired(self, what: str) -> None:
+        if what not in self.repairs:
+            self.repairs.append(what)
+
+    def drop(self, what: str) -> None:
+        if what not in self.dropped:
+            self.dropped.append(what)
+
+
+class Exchange(Struct, kw_only=True):
+    """One request, from its arrival until it is settled. Times are seconds since arrival."""
+
+    id: str
+    path: str
+    warning: str = ""  # what the user should change, though it worked
+    client: str = ""
+    session: str = ""
+    agent: str = ""
+    model_asked: str = ""
+    model_served: str = ""
+    stream: bool = False
+    status: int = 0
+    outcome: Outcome = Outcome.OPEN
+    error: str = ""
+    started_at: float = 0.0  # seconds since the epoch
+    headers_s: float | None = None  # until the backend's headers
+    ttft_s: float | None = None  # until the first event of the answer left
+    total_s: float | None = None
+    backend_requests: int = 0
+    usage: Usage | None = None
+    notes: Notes = field(default_factory=Notes)

@@ -1,0 +1,82 @@
+"""Events to a whole answer: a non-streamed answer is a fold of the stream, never a second way through.
+
+`Fold` keeps everything (for answers that leave whole); `Tally` keeps only what the record of a request needs.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from landline.core.events import (
+    BlockDelta,
+    BlockKind,
+    BlockStart,
+    Event,
+    ResponseEnd,
+    ResponseError,
+)
+from landline.core.model import Block, StopReason, Text, Thinking, ToolUse, Usage
+
+
+class Answer(Struct, frozen=True):
+    """A whole answer: the blocks in their order, why it ended, and what it cost."""
+
+    blocks: tuple[Block, ...]
+    stop_reason: StopReason
+    stop_sequence: str | None
+    usage: Usage
+
+
+class Fold:
+    """Collects the events of one answer. `answer` is set by ResponseEnd, `error` by ResponseError."""
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+        self.error: ResponseError | None = None
+        self._open: list[tuple[BlockStart, list[str]]] = []
+
+    @property
+    def over(self) -> bool:
+        return self.answer is not None or self.error is not None
+
+    def push(self, events: list[Event]) -> None:
+        for event in events:
+            match event:
+                case BlockStart():
+                    self._open.append((event, []))
+                case BlockDelta():
+                    self._open[-1][1].append(event.text)
+                case ResponseEnd():
+                    blocks = tuple(_block(start, "".join(pieces)) for start, pieces in self._open)
+                    self.answer = Answer(blocks, event.stop_reason, event.stop_sequence, event.usage)
+                case ResponseError():
+                    self.error = event
+                case _:
+                    pass
+
+
+def _block(start: BlockStart, text: str) -> Block:
+    match start.kind:
+        case BlockKind.TEXT:
+            return Text(text)
+        case BlockKind.THINKING:
+            return Thinking(text)
+        case BlockKind.TOOL_USE:
+            return ToolUse(start.id, start.name, text)
+
+
+class Tally:
+    """Watches an answer go by and remembers how it ended."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self.end: ResponseEnd | None = None
+        self.error: ResponseError | None = None
+
+    def push(self, events: list[Event]) -> None:
+        """Only the last event of a batch can be an end or an error."""
+        last = events[-1]
+        if type(last) is ResponseEnd:
+            self.end, self.over = last, True
+        elif type(last) is ResponseError:
+            self.error, self.over = last, True

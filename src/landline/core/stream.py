@@ -1,0 +1,63 @@
+"""How one answer flows: bytes of the backend -> decoder -> transforms -> encoder -> bytes for the client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from landline.core.events import Event
+
+
+class StreamDecoder(Protocol):
+    """Turns the bytes of one answer into events. Takes any cut of the bytes and never raises on what a peer sent."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the answer is complete (or has failed): further bytes are ignored."""
+        ...
+
+    def feed(self, data: bytes) -> list[Event]: ...
+
+    def close(self) -> list[Event]:
+        """At the end of the bytes: what is still owed, or one ResponseError if the end mark is missing."""
+        ...
+
+
+class Transform(Protocol):
+    """Changes events on their way. What it holds back it must give out at the latest before ResponseEnd."""
+
+    def push(self, events: list[Event]) -> list[Event]: ...
+
+
+class StreamEncoder(Protocol):
+    """Writes events in a client's protocol."""
+
+    def encode(self, events: list[Event]) -> bytes: ...
+
+    def heartbeat(self) -> bytes:
+        """Bytes that keep the client from giving up and leave no trace in the answer."""
+        ...
+
+    def error(self, text: str, error_type: str) -> bytes:
+        """The end of a stream that failed, in words that landline chose."""
+        ...
+
+
+class Pipeline:
+    """Decoder and transforms of one answer."""
+
+    def __init__(self, decoder: StreamDecoder, transforms: Sequence[Transform]) -> None:
+        self._decoder = decoder
+        self._transforms = tuple(transforms)
+
+    def feed(self, data: bytes) -> list[Event]:
+        return self._through(self._decoder.feed(data))
+
+    def close(self) -> list[Event]:
+        return self._through(self._decoder.close())
+
+    def _through(self, events: list[Event]) -> list[Event]:
+        if events:
+            for transform in self._transforms:
+                events = transform.push(events)
+        return events

@@ -1,0 +1,1 @@
+"""Decisions: who may, and where to. PURE; the state they need is passed in."""

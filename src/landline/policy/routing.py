@@ -1,0 +1,73 @@
+"""Which served model answers for the name that a client asked for. Any name is mapped; there is no 404 for a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+_LONG_CONTEXT = re.compile(r"(\[1m\])+$", re.IGNORECASE)  # a switch of the client's, not part of the name
+
+# Ids under which served models are listed to clients that show only names which begin with "anthropic".
+LISTED_PREFIX = "anthropic.landline."
+
+
+class Names(Struct, frozen=True):
+    """What a name is matched against. `default` may be empty: then the first served model answers."""
+
+    served: tuple[str, ...]
+    default: str = ""
+    aliases: Mapping[str, str] = {}
+    tiers: Mapping[str, str] = {}
+
+
+class Route(Struct, frozen=True):
+    """The served model, and the rule that chose it."""
+
+    model: str
+    rule: str
+
+
+def route(asked: str, names: Names) -> Route:
+    """Exact, then alias, then base name and case, then tier, then the default."""
+    if asked in names.served:
+        return Route(asked, "exact")
+    plain = _LONG_CONTEXT.sub("", asked)
+    if plain.startswith(LISTED_PREFIX):
+        plain = unlisted(plain)
+    for name, rule in ((asked, "alias"), (plain, "alias")):
+        if name in names.aliases:
+            return Route(names.aliases[name], rule)
+    if plain in names.served:
+        return Route(plain, "exact")
+    close = _same_base(plain, names.served)
+    if close is not None:
+        return Route(close, "base name")
+    for tier, model in names.tiers.items():
+        if tier.lower() in plain.lower():
+            return Route(model, f"tier {tier}")
+    return Route(names.default or (names.served[0] if names.served else plain), "default")
+
+
+def _same_base(asked: str, served: Sequence[str]) -> str | None:
+    """The one served model with the same last path part, whatever the case; None when there are several."""
+    wanted = asked.rpartition("/")[2].lower()
+    found = [name for name in served if name.rpartition("/")[2].lower() == wanted]
+    return found[0] if len(found) == 1 else None
+
+
+def listed(model: str) -> str:
+    """The id under which a served model is listed to clients that want names like Anthropic's.
+
+    Reversible, and without a tier's name in it: clients give models with such names another prompt. Letters of tiers
+    are broken by a mark that no model name holds.
+    """
+    return LISTED_PREFIX + _TIER.sub(lambda found: f"{found[0][0]}~{found[0][1:]}", model)
+
+
+def unlisted(ident: str) -> str:
+    return ident.removeprefix(LISTED_PREFIX).replace("~", "")
+
+
+_TIER = re.compile("opus|sonnet|haiku|fable", re.IGNORECASE)

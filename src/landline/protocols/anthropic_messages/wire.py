@@ -1,0 +1,95 @@
+"""The fields of the Anthropic Messages API that landline reads, as structs.
+
+Unknown fields are ignored by design: clients add some with nearly every release. One flat struct serves for all block
+types, so that a block type nobody has heard of yet still decodes, and only `type` decides what is looked at.
+"""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+
+class WireSource(Struct, frozen=True):
+    type: str = ""
+    media_type: str = ""
+    data: str = ""
+    url: str = ""
+
+
+class WireBlock(Struct, frozen=True):
+    type: str
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    id: str = ""
+    name: str = ""
+    title: str | None = None
+    tool_name: str = ""
+    tool_use_id: str = ""
+    is_error: bool | None = None
+    input: Raw | UnsetType = UNSET
+    content: Raw | UnsetType = UNSET
+    source: Raw | UnsetType = UNSET
+
+
+WireContent = str | list[WireBlock] | None
+
+
+class WireMessage(Struct, frozen=True):
+    role: str
+    content: WireContent = None
+
+
+class WireTool(Struct, frozen=True):
+    """A tool with a schema is the client's own; one without (only a `type`) runs on the vendor's servers."""
+
+    name: str = ""
+    type: str | None = None
+    description: str | None = None
+    input_schema: Raw | UnsetType = UNSET
+
+
+class WireToolChoice(Struct, frozen=True):
+    type: str
+    name: str = ""
+    disable_parallel_tool_use: bool = False
+
+
+class WireThinking(Struct, frozen=True):
+    type: str = ""
+
+
+class WireFormat(Struct, frozen=True):
+    type: str = ""
+    schema: Raw | UnsetType = UNSET
+
+
+class WireOutputConfig(Struct, frozen=True):
+    format: WireFormat | None = None
+    effort: str | None = None
+
+
+class WireMetadata(Struct, frozen=True):
+    user_id: str | None = None
+
+
+class WireRequest(Struct, frozen=True):
+    """`POST /v1/messages` and `/v1/messages/count_tokens`; `extra` names that are known and have no counterpart."""
+
+    model: str
+    messages: list[WireMessage]
+    system: WireContent = None
+    tools: list[WireTool] | None = None
+    tool_choice: WireToolChoice | None = None
+    max_tokens: int | None = None
+    stream: bool | None = None
+    stop_sequences: list[str] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    thinking: WireThinking | None = None
+    output_config: WireOutputConfig | None = None
+    metadata: WireMetadata | None = None
+    context_management: Raw | UnsetType = UNSET
+    mcp_servers: Raw | UnsetType = UNSET
+    container: Raw | UnsetType = UNSET

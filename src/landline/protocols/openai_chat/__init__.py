@@ -1,0 +1,1 @@
+"""OpenAI chat completions, as model servers speak it (vLLM, llama.cpp, SGLang, Ollama, LM Studio)."""

@@ -1,0 +1,193 @@
+"""A conversation as a chat-completions request.
+
+Chat knows no order between text and tool results inside one message, so results leave first, each as a message of its
+own, and what the user said beside them follows. Nothing is merged across messages: the request of a later turn must
+begin with the bytes of the earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from landline.core.exchange import Notes
+from landline.core.model import (
+    Block,
+    Conversation,
+    Document,
+    Image,
+    Message,
+    ResultPart,
+    Role,
+    Text,
+    Thinking,
+    ToolResult,
+    ToolUse,
+)
+from landline.protocols.openai_chat.wire import (
+    AssistantMessage,
+    CalledFunction,
+    ChatMessage,
+    ChatRequest,
+    Function,
+    FunctionTool,
+    ImagePart,
+    ImageUrl,
+    StreamOptions,
+    SystemMessage,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
+
+_encode = msgspec.json.Encoder().encode
+
+# A tool message has no field for failure, so the model is told in words, before the tool's own.
+FAILED = "[the tool call failed]\n"
+
+
+class Dialect(Struct, frozen=True, kw_only=True):
+    """What a backend accepts beyond the standard. Unknown backends get the standard only."""
+
+    continuous_usage: bool = False  # usage in every chunk, so that the prompt's length is known at the start
+    top_k: bool = False
+    template_arguments: bool = False  # chat_template_kwargs
+    session_id: bool = False
+
+
+STANDARD = Dialect()
+
+
+def encode_request(
+    conversation: Conversation, *, dialect: Dialect, notes: Notes, session: str = "", stream: bool = True
+) -> bytes:
+    """The body of `POST /v1/chat/completions`. Always a streamed request, except for counting prompts."""
+    return _encode(chat_request(conversation, dialect=dialect, notes=notes, session=session, stream=stream))
+
+
+def chat_request(
+    conversation: Conversation, *, dialect: Dialect, notes: Notes, session: str = "", stream: bool = True
+) -> ChatRequest:
+    tools = [FunctionTool(Function(tool.name, tool.description, tool.schema)) for tool in conversation.tools]
+    sampling = conversation.sampling
+    if sampling.top_k is not None and not dialect.top_k:
+        notes.drop("top_k")
+    template: dict[str, Any] | None = None
+    if conversation.thinking == "off":
+        template = {"enable_thinking": False} if dialect.template_arguments else None
+        if template is None:
+            notes.drop("thinking: disabled")
+    choice = conversation.tool_choice if tools else None
+    return ChatRequest(
+        model=conversation.model,
+        messages=chat_messages(conversation, notes),
+        stream=stream,
+        tools=tools or None,
+        tool_choice=_tool_choice(choice.mode, choice.tool) if choice else None,
+        parallel_tool_calls=False if choice and not choice.parallel else None,
+        max_tokens=conversation.max_tokens,
+        stop=conversation.stop_sequences or None,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k if dialect.top_k else None,
+        response_format=_response_format(conversation),
+        chat_template_kwargs=template,
+        stream_options=StreamOptions(True, dialect.continuous_usage or None) if stream else None,
+        session_id=session if session and dialect.session_id else None,
+    )
+
+
+def chat_messages(conversation: Conversation, notes: Notes) -> list[ChatMessage]:
+    """System text first, then each message of the conversation as one or more chat messages, in place."""
+    out: list[ChatMessage] = []
+    if conversation.system:
+        out.append(SystemMessage("\n\n".join(conversation.system)))
+    for message in conversation.messages:
+        match message.role:
+            case Role.USER:
+                out.extend(_user(message.blocks, notes))
+            case Role.ASSISTANT:
+                out.append(_assistant(message, notes))
+            case Role.SYSTEM:
+                out.append(SystemMessage("\n".join(_texts(message.blocks))))
+    return out
+
+
+def _user(blocks: Iterable[Block], notes: Notes) -> list[ChatMessage]:
+    results: list[ChatMessage] = []
+    rest: list[TextPart | ImagePart] = []
+    for block in blocks:
+        if isinstance(block, ToolResult):
+            text = "\n".join(_texts(block.parts))
+            results.append(ToolMessage(block.tool_use_id, FAILED + text if block.failed else text))
+        else:
+            part = _part(block, notes)
+            if part is not None:
+                rest.append(part)
+    if rest or not results:
+        results.append(UserMessage(_content(rest)))
+    return results
+
+
+def _content(parts: list[TextPart | ImagePart]) -> str | list[TextPart | ImagePart]:
+    """Text alone as one string, so that a string and a list of one text block render alike."""
+    if any(isinstance(part, ImagePart) for part in parts):
+        return parts
+    return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def _part(block: Block, notes: Notes) -> TextPart | ImagePart | None:
+    match block:
+        case Text():
+            return TextPart(block.text)
+        case Image():
+            return ImagePart(ImageUrl(f"data:{block.media_type or 'image/png'};base64,{block.data}"))
+        case Document():
+            return TextPart(block.text or "")
+        case _:
+            notes.drop(f"{type(block).__name__} in a user message")
+            return None
+
+
+def _texts(parts: Iterable[Block | ResultPart]) -> list[str]:
+    return [part.text for part in parts if isinstance(part, Text | Document) and part.text is not None]
+
+
+def _assistant(message: Message, notes: Notes) -> AssistantMessage:
+    texts: list[str] = []
+    thoughts: list[str] = []
+    calls: list[ToolCall] = []
+    for block in message.blocks:
+        match block:
+            case Text():
+                if calls:
+                    notes.repaired("text after a tool call moved before it")
+                texts.append(block.text)
+            case Thinking():
+                thoughts.append(block.text)
+            case ToolUse():
+                calls.append(ToolCall(block.id, CalledFunction(block.name, block.arguments)))
+            case _:
+                notes.drop(f"{type(block).__name__} in an assistant message")
+    thought = "\n".join(filter(None, thoughts)) or None
+    return AssistantMessage("".join(texts), thought, thought, tuple(calls))
+
+
+def _tool_choice(mode: str, tool: str) -> str | dict[str, Any]:
+    match mode:
+        case "any":
+            return "required"
+        case "tool":
+            return {"type": "function", "function": {"name": tool}}
+        case _:
+            return mode
+
+
+def _response_format(conversation: Conversation) -> dict[str, Any] | None:
+    if conversation.answer_schema is None:
+        return None
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": conversation.answer_schema}}

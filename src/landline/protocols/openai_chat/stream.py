@@ -1,0 +1,181 @@
+"""Reads a chat-completions stream.
+
+Servers differ in what they put where: usage in the last chunk, in all, or nowhere; an end mark or only the end of the
+bytes; errors as chunks. A stream that ends without `finish_reason` is a failure of the backend, never a success.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import msgspec
+
+from landline.core.events import BlockKind, Event, ResponseEnd, ResponseError, ResponseStart
+from landline.core.exchange import Notes
+from landline.core.model import StopReason, Usage
+from landline.core.sse import Frame, FrameTooLarge, SSEDecoder
+from landline.protocols.openai_chat.blocks import BlockWriter
+from landline.protocols.openai_chat.calls import CallTable, CallTooLarge
+from landline.protocols.openai_chat.wire import Choice, Chunk, ChunkUsage, Delta
+
+_read_chunk = msgspec.json.Decoder(Chunk).decode
+
+CUT = "The backend's stream ended before the answer was complete."
+
+
+class ChatStreamDecoder:
+    """Bytes of one streamed answer to events. `stops` are the stop strings that the client asked for."""
+
+    def __init__(self, *, notes: Notes, stops: tuple[str, ...] = ()) -> None:
+        self.over = False
+        self._notes = notes
+        self._stops = stops
+        self._sse = SSEDecoder()
+        self._blocks = BlockWriter(notes)
+        self._calls = CallTable()
+        self._started = False
+        self._finish: str | None = None
+        self._stop: str | None = None
+        self._usage: Usage | None = None
+        self._deltas = 0  # counts output when the backend reports no usage
+
+    def feed(self, data: bytes) -> list[Event]:
+        if self.over:
+            return []
+        try:
+            for frame in self._sse.feed(data):
+                self._frame(frame)
+                if self.over:
+                    break
+        except (FrameTooLarge, CallTooLarge) as error:
+            self._fail(ResponseError(f"The backend sent {error}."))
+        return self._take()
+
+    def close(self) -> list[Event]:
+        if self.over:
+            return []
+        for frame in self._sse.close():
+            self._frame(frame)
+        if not self.over:
+            self._end_mark()
+        return self._take()
+
+    def _take(self) -> list[Event]:
+        out, self._blocks.out = self._blocks.out, []
+        return out
+
+    def _frame(self, frame: Frame) -> None:
+        data = frame.data
+        if data == b"[DONE]":
+            self._end_mark()
+            return
+        if frame.event == b"ping" or not data:
+            return
+        try:
+            chunk = _read_chunk(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            chunk = _read_tolerant(data)
+        if chunk is None:
+            self._fail(ResponseError("The backend sent something that is not a chat-completions chunk."))
+        elif chunk.error is not None or chunk.object == "error":
+            self._fail(_told_error(chunk))
+        else:
+            self._chunk(chunk)
+
+    def _chunk(self, chunk: Chunk) -> None:
+        if chunk.usage is not None:
+            self._usage = _usage(chunk.usage, self._usage or Usage())
+        if not self._started:
+            self._started = True
+            self._blocks.out.append(ResponseStart(self._usage))
+        if chunk.choices:
+            self._choice(chunk.choices[0])
+        elif chunk.usage is not None and self._finish is not None:
+            self._end()  # the usage chunk is the last: a connection that stays open behind it owes nothing
+
+    def _choice(self, choice: Choice) -> None:
+        delta = choice.delta
+        if delta is not None:
+            if self._finish is None:
+                self._delta(delta)
+            elif delta.content or delta.tool_calls or delta.reasoning or delta.reasoning_content:
+                self._notes.drop("output behind the end of the answer")
+        if choice.finish_reason is not None and self._finish is None:
+            self._finish = choice.finish_reason
+            if isinstance(choice.stop_reason, str) and choice.stop_reason in self._stops:
+                self._stop = choice.stop_reason
+
+    def _delta(self, delta: Delta) -> None:
+        self._deltas += 1
+        thought = delta.reasoning or delta.reasoning_content
+        if thought:
+            self._blocks.text(BlockKind.THINKING, thought)
+        if delta.content:
+            self._blocks.text(BlockKind.TEXT, delta.content)
+        if delta.tool_calls:
+            for call in delta.tool_calls:
+                self._blocks.call(*self._calls.take(call))
+
+    def _end_mark(self) -> None:
+        if self._finish is None:
+            self._fail(ResponseError(CUT, cut=True))
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        if self._finish in ("error", "abort"):
+            self._fail(ResponseError(f"The backend ended the answer with finish_reason {self._finish}."))
+            return
+        self._blocks.finish()
+        self.over = True
+        usage = self._usage or Usage(output=self._deltas, exact=False)
+        reason = self._stop_reason()
+        stop = self._stop if reason is StopReason.STOP_SEQUENCE else None
+        self._blocks.out.append(ResponseEnd(reason, usage, stop))
+
+    def _stop_reason(self) -> StopReason:
+        """What was sent counts more than what the backend calls it: a call that left is a tool use."""
+        finish = self._finish
+        if finish == "length":
+            return StopReason.MAX_TOKENS
+        if self._calls.named:
+            if finish != "tool_calls":
+                self._notes.repaired(f"finish_reason {finish} with tool calls read as tool_use")
+            return StopReason.TOOL_USE
+        if finish != "stop":
+            self._notes.repaired(f"finish_reason {finish} without tool calls read as end_turn")
+        return StopReason.STOP_SEQUENCE if self._stop is not None else StopReason.END_TURN
+
+    def _fail(self, error: ResponseError) -> None:
+        self.over = True
+        self._blocks.out.append(error)
+
+
+def _read_tolerant(data: bytes) -> Chunk | None:
+    """A chunk with half a surrogate pair, which strict JSON refuses: read with U+FFFD's plain cousin in its place."""
+    try:
+        return _read_chunk(json.dumps(json.loads(data), ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _told_error(chunk: Chunk) -> ResponseError:
+    if not isinstance(chunk.error, dict):
+        return ResponseError(str(chunk.error or chunk.message or "error"))
+    error = cast("dict[str, Any]", chunk.error)
+    code = error.get("code")
+    return ResponseError(str(error.get("message") or error), code if isinstance(code, int) else 0)
+
+
+def _usage(told: ChunkUsage, known: Usage) -> Usage:
+    """Continuous usage leaves out the details until the last chunk, so what was known stays known."""
+    prompt, completion = told.prompt_tokens_details, told.completion_tokens_details
+    cached = prompt.cached_tokens if prompt else None
+    reasoning = completion.reasoning_tokens if completion else None
+    return Usage(
+        prompt=known.prompt if told.prompt_tokens is None else told.prompt_tokens,
+        cached=known.cached if cached is None else cached,
+        output=known.output if told.completion_tokens is None else told.completion_tokens,
+        reasoning=known.reasoning if reasoning is None else reasoning,
+    )

@@ -1,0 +1,149 @@
+"""The fields of chat completions that landline writes (requests) and reads (stream chunks)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Raw, Struct
+
+# ------------------------------------------------------------------------------------------------ requests
+
+
+class TextPart(Struct, tag_field="type", tag="text", frozen=True):
+    text: str
+
+
+class ImageUrl(Struct, frozen=True):
+    url: str
+
+
+class ImagePart(Struct, tag_field="type", tag="image_url", frozen=True):
+    image_url: ImageUrl
+
+
+class CalledFunction(Struct, frozen=True):
+    name: str
+    arguments: str
+
+
+class ToolCall(Struct, frozen=True):
+    id: str
+    function: CalledFunction
+    type: str = "function"
+
+
+class SystemMessage(Struct, tag_field="role", tag="system", frozen=True):
+    content: str
+
+
+class UserMessage(Struct, tag_field="role", tag="user", frozen=True):
+    content: str | list[TextPart | ImagePart]
+
+
+class AssistantMessage(Struct, tag_field="role", tag="assistant", frozen=True, omit_defaults=True):
+    """Thinking goes out under both names: servers read one or the other, and ignore what they do not know."""
+
+    content: str
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+class ToolMessage(Struct, tag_field="role", tag="tool", frozen=True):
+    tool_call_id: str
+    content: str
+
+
+ChatMessage = SystemMessage | UserMessage | AssistantMessage | ToolMessage
+
+
+class Function(Struct, frozen=True):
+    name: str
+    description: str
+    parameters: Raw
+
+
+class FunctionTool(Struct, frozen=True):
+    function: Function
+    type: str = "function"
+
+
+class StreamOptions(Struct, frozen=True, omit_defaults=True):
+    include_usage: bool | None = None
+    continuous_usage_stats: bool | None = None
+
+
+class ChatRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """None leaves a field out. `stream` has no default: it is always written."""
+
+    model: str
+    messages: list[ChatMessage]
+    stream: bool
+    tools: list[FunctionTool] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    response_format: dict[str, Any] | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+    stream_options: StreamOptions | None = None
+    session_id: str | None = None
+
+
+# ------------------------------------------------------------------------------------------------ stream chunks
+
+
+class FunctionDelta(Struct, gc=False):
+    """`arguments` is text by the standard; some servers send the object itself."""
+
+    name: str | None = None
+    arguments: Any = None
+
+
+class ToolCallDelta(Struct):
+    index: int | None = None
+    id: str | None = None
+    function: FunctionDelta | None = None
+
+
+class Delta(Struct):
+    content: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+
+
+class Choice(Struct):
+    """`stop_reason` is vLLM's: the stop string that matched, or the id of a stop token."""
+
+    delta: Delta | None = None
+    finish_reason: str | None = None
+    stop_reason: str | int | None = None
+
+
+class PromptDetails(Struct, gc=False):
+    cached_tokens: int | None = None
+
+
+class CompletionDetails(Struct, gc=False):
+    reasoning_tokens: int | None = None
+
+
+class ChunkUsage(Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: PromptDetails | None = None
+    completion_tokens_details: CompletionDetails | None = None
+
+
+class Chunk(Struct):
+    """One `data:` of a stream. `error` and `message` appear when a server fails in mid-stream."""
+
+    choices: list[Choice] | None = None
+    usage: ChunkUsage | None = None
+    error: Any = None
+    object: str | None = None
+    message: str | None = None

@@ -1,0 +1,45 @@
+"""What stands around an answer: its headers, and how an error of ours is told, in the words of the endpoint."""
+
+from __future__ import annotations
+
+from landline.core.exchange import Exchange, Outcome
+from landline.errors import LandlineError
+from landline.protocols.anthropic_messages.errors import error_body, error_headers
+from landline.server.asgi import JSON, Send, send_whole
+
+_STREAM = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold the events back
+)
+
+
+def exchange_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    """What every answer tells of itself: its id, which model was really asked, and what was mended on the way."""
+    headers = [(b"request-id", exchange.id.encode())]
+    if exchange.model_served:
+        headers.append((b"landline-model", _header_value(exchange.model_served)))
+    if exchange.warning:
+        headers.append((b"landline-warning", _header_value(exchange.warning)))
+    return headers
+
+
+def stream_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    return [*_STREAM, *exchange_headers(exchange)]
+
+
+def whole_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    return [JSON, *exchange_headers(exchange)]
+
+
+async def refuse(send: Send, error: LandlineError, exchange: Exchange, *, unread: bool = False) -> None:
+    """Answers with an error, before the first byte. `unread`: the request was not read to its end."""
+    exchange.outcome, exchange.error, exchange.status = Outcome.REFUSED, error.text, error.wire.status
+    headers = whole_headers(exchange)
+    headers += [(name.encode(), value.encode()) for name, value in error_headers(error).items()]
+    await send_whole(send, error.wire.status, error_body(error, exchange.id), headers, close=unread)
+
+
+def _header_value(text: str) -> bytes:
+    """Printable ASCII only: a model's name or a path is somebody else's text."""
+    return "".join(char if " " <= char <= "~" else "?" for char in text[:200]).encode()

@@ -1,0 +1,65 @@
+"""The composition root: settings in, one ASGI application out. Everything is wired here and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+
+from landline.config.settings import Settings
+from landline.errors import ErrorKind, LandlineError
+from landline.server.endpoints import Pages, TokenCounter
+from landline.server.frame import Frame
+from landline.server.journal import journal_to_stderr
+from landline.server.line import Line
+from landline.server.native import NativeProxy
+from landline.server.proxy import MessagesProxy
+
+
+def build_app(settings: Settings) -> Frame:
+    """The gateway of one process, with its own line and journal."""
+    return build_frame(Line(settings, journal=journal_to_stderr(settings.log.format)))
+
+
+def build_frame(line: Line) -> Frame:
+    """The gateway on a given line."""
+    pages = Pages(line)
+    native = line.backend.native
+    messages = NativeProxy(line) if native else MessagesProxy(line)
+    counter = NativeProxy(line) if native else TokenCounter(line)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        await line.start()
+        try:
+            yield
+        finally:
+            await line.stop()
+
+    async def nothing_here(request: Request) -> Response:
+        raise LandlineError(
+            ErrorKind.NOT_FOUND,
+            f"landline serves no {request.method} {request.url.path[:120]}.",
+            hint="It serves /v1/messages, /v1/messages/count_tokens, /v1/models, /health and /ready.",
+        )
+
+    router = Router(
+        routes=[
+            Route("/v1/messages", messages, methods=["POST"]),
+            Route("/v1/messages/count_tokens", counter, methods=["POST"]),
+            Route("/v1/models", pages.models, methods=["GET"]),
+            Route("/v1/models/{model:path}", pages.model, methods=["GET"]),
+            Route("/health", pages.health, methods=["GET"]),
+            Route("/ready", pages.ready, methods=["GET"]),
+            Route("/", pages.hello, methods=["GET", "OPTIONS"]),
+            Route("/api/hello", pages.hello, methods=["GET", "POST", "OPTIONS"]),
+            Route("/api/event_logging/{rest:path}", pages.hello, methods=["GET", "POST"]),
+            Route("/{rest:path}", nothing_here, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+        ],
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    return Frame(router, line)

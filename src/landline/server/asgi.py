@@ -1,0 +1,86 @@
+"""The few ASGI moves that the endpoints share: read a body within limits, send a whole answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from landline.errors import ErrorKind, LandlineError
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON = (b"content-type", b"application/json")
+
+
+class ClientGone(Exception):
+    """The client hung up; nobody is left to be told anything."""
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """One request header (`name` in lower case), empty when it is not there. Of several, the first."""
+    for known, value in scope["headers"]:
+        if known == name:
+            return value.decode("latin-1")
+    return ""
+
+
+async def read_body(scope: Scope, receive: Receive, *, limit: int, silence_s: float) -> bytes:
+    """The whole request body. Raises LandlineError when it is too large or stops coming, ClientGone on a hang-up."""
+    told = header(scope, b"content-length")
+    if told.isdigit() and int(told) > limit:
+        raise _too_large(limit)
+    first = await _next(receive, silence_s)
+    if not first.get("more_body"):
+        return _checked(first["body"], limit)
+    out = bytearray(first["body"])
+    while True:
+        message = await _next(receive, silence_s)
+        out += message["body"]
+        if len(out) > limit:
+            raise _too_large(limit)
+        if not message.get("more_body"):
+            return bytes(out)
+
+
+async def _next(receive: Receive, silence_s: float) -> MutableMapping[str, Any]:
+    try:
+        async with asyncio.timeout(silence_s):
+            message = await receive()
+    except TimeoutError:
+        raise LandlineError(
+            ErrorKind.INVALID_REQUEST,
+            f"The request body stopped coming for {silence_s:g} s.",
+            hint="gateway.body_timeout_s in landline.toml is the limit.",
+        ) from None
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message
+
+
+def _checked(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _too_large(limit: int) -> LandlineError:
+    # Inside a conversation, these words make a client compact; a plain refusal would end it.
+    return LandlineError(
+        ErrorKind.REQUEST_TOO_LARGE,
+        f"prompt is too long: the request body is larger than {limit // 2**20} MiB.",
+        hint="gateway.body_limit_mib in landline.toml is the limit.",
+    )
+
+
+async def send_whole(
+    send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = (JSON,), *, close: bool = False
+) -> None:
+    """One complete answer. `close` ends the connection behind it, for when the request was not read to its end."""
+    sent = [*headers, (b"content-length", b"%d" % len(body))]
+    if close:
+        sent.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": sent})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,105 @@
+"""One call of an endpoint, from its arrival until it is settled, however it ends.
+
+    async with Call(line, scope, send) as call:
+        call.authenticate()
+        ...
+        call.watch(receive)                       # from here on, a hang-up cancels the work
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Self
+
+from landline.core.exchange import Exchange, Outcome
+from landline.errors import LandlineError
+from landline.policy.auth import check_key, presented_keys
+from landline.server.answer import refuse
+from landline.server.asgi import ClientGone, Receive, Scope, Send, header
+from landline.server.line import Line
+
+
+class Call:
+    """Holds the exchange and its clock. Errors of ours become answers; a hang-up ends in silence; both are recorded."""
+
+    def __init__(self, line: Line, scope: Scope, send: Send) -> None:
+        self._line = line
+        self._scope = scope
+        self._send = send
+        self._work: asyncio.Task[object] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._gone = False
+        self._began = time.perf_counter()
+        self.exchange = Exchange(
+            id=f"req_{line.ids()}",
+            path=scope["path"],
+            warning=scope.get("landline_warning", ""),
+            client=header(scope, b"user-agent")[:120],
+            session=header(scope, b"x-claude-code-session-id")[:120],
+            agent=header(scope, b"x-claude-code-agent-id")[:120],
+            started_at=time.time(),
+        )
+
+    async def __aenter__(self) -> Self:
+        self._work = asyncio.current_task()
+        self._line.open.add(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        try:
+            return await self._ended(error)
+        finally:
+            self._settle()
+
+    def authenticate(self) -> None:
+        """Raises LandlineError when the request carries no valid key."""
+        presented = presented_keys(header(self._scope, b"authorization"), header(self._scope, b"x-api-key"))
+        check_key(presented, self._line.settings.gateway.keys)
+
+    def watch(self, receive: Receive) -> None:
+        """Cancels the work as soon as the client hangs up. Called when the request was read to its end."""
+        assert self._work is not None
+        self._watcher = asyncio.create_task(self._wait_for_hang_up(receive))
+
+    def headers_arrived(self) -> None:
+        self.exchange.headers_s = time.perf_counter() - self._began
+
+    def first_event(self) -> None:
+        self.exchange.ttft_s = time.perf_counter() - self._began
+        self.exchange.status = 200
+
+    async def _ended(self, error: BaseException | None) -> bool:
+        match error:
+            case None:
+                return True
+            case ClientGone():
+                self.exchange.outcome = Outcome.CLIENT_CLOSED
+            case asyncio.CancelledError() if self._gone:
+                assert self._work is not None
+                self._work.uncancel()
+                self.exchange.outcome = Outcome.CLIENT_CLOSED
+            case LandlineError():
+                await refuse(self._send, error, self.exchange, unread=self._watcher is None)
+            case _:
+                self.exchange.outcome, self.exchange.error = Outcome.FAILED, type(error).__name__
+                return False
+        return True
+
+    def _settle(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+        self.exchange.total_s = time.perf_counter() - self._began
+        self._line.open.discard(self)
+        self._line.journal.put(self.exchange)
+
+    async def _wait_for_hang_up(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        assert self._work is not None
+        self._work.cancel()
+

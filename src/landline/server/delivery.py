@@ -1,0 +1,118 @@
+"""The client's side of one streamed answer: when it is opened, what is written, and what keeps it alive in silence.
+
+The answer is opened with its first event. Where none comes for a while (a queue, a long prefill), a timer opens it:
+before that, `decide` counts the prompt, so that a prompt that cannot fit is still an HTTP error. From then on the
+client never waits longer than `heartbeat_s` for an event that it counts as activity.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from landline.core.stream import StreamEncoder
+from landline.errors import LandlineError
+from landline.server.asgi import Send
+
+Answer = TypeVar("Answer")
+
+
+class Delivery:
+    """One per streamed answer. All writes go through it, so that a heartbeat never lands inside another write."""
+
+    def __init__(
+        self,
+        send: Send,
+        encoder: StreamEncoder,
+        headers: Iterable[tuple[bytes, bytes]],
+        *,
+        heartbeat_s: float,
+        on_first: Callable[[], None],
+    ) -> None:
+        self.opened = False
+        self._answered = False  # the backend has accepted the request: its word counts more than a count of ours
+        self._refusal: LandlineError | None = None
+        self._owner: asyncio.Task[object] | None = None
+        self._send = send
+        self._encoder = encoder
+        self._headers = list(headers)
+        self._heartbeat_s = heartbeat_s
+        self._on_first = on_first
+        self._loop = asyncio.get_running_loop()
+        self._last = 0.0  # when something was written
+        self._writing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def open_later(self, after_s: float, decide: Callable[[], Awaitable[None]]) -> None:
+        """Opens the answer after `after_s`, once `decide` has let it.
+
+        What `decide` raises ends the wait of `unless_refused`.
+        """
+
+        def due() -> None:
+            self._task = self._loop.create_task(self._open_undecided(decide))
+
+        self._owner = asyncio.current_task()
+        self._timer = self._loop.call_later(after_s, due)
+
+    async def unless_refused(self, answer: Awaitable[Answer]) -> Answer:
+        """Waits for the backend. Raises the LandlineError of `decide` when that comes first."""
+        try:
+            got = await answer
+        except asyncio.CancelledError:
+            if self._refusal is None:
+                raise
+            assert self._owner is not None
+            self._owner.uncancel()
+            raise self._refusal from None
+        self._answered = True
+        return got
+
+    async def write(self, data: bytes, *, last: bool = False) -> None:
+        """Sends encoded events; opens the answer with the first ones."""
+        if not self.opened:
+            await self._open()
+        self._last = self._loop.time()
+        self._writing = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        self._writing = False
+
+    def close(self) -> None:
+        """No more heartbeats. Always called, however the answer ends."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _open(self) -> None:
+        self.opened = True
+        self._on_first()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(self._heartbeat_s, self._look)
+        await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+
+    async def _open_undecided(self, decide: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await decide()
+        except LandlineError as error:
+            if not self.opened and not self._answered:
+                assert self._owner is not None
+                self._refusal = error
+                self._owner.cancel()
+            return
+        if not self.opened:
+            await self.write(self._encoder.heartbeat())
+
+    def _look(self) -> None:
+        """The timer: beats after a silence, else looks again when the silence would be long enough."""
+        silent_s = self._loop.time() - self._last
+        if silent_s >= self._heartbeat_s and not self._writing:
+            self._task = self._loop.create_task(self.write(self._encoder.heartbeat()))
+            silent_s = 0.0
+        self._timer = self._loop.call_later(max(self._heartbeat_s - silent_s, 0.01), self._look)

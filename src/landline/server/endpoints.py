@@ -1,0 +1,130 @@
+"""The small endpoints: token counts, model lists, health, and the questions that clients ask at start."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from landline import __version__
+from landline.core.exchange import Outcome
+from landline.errors import LandlineError
+from landline.policy.auth import check_key, presented_keys
+from landline.policy.routing import listed, route
+from landline.protocols.anthropic_messages.errors import error_body, error_headers
+from landline.protocols.openai_chat.request import encode_request
+from landline.server.answer import whole_headers
+from landline.server.asgi import Receive, Scope, Send, read_body, send_whole
+from landline.server.calls import Call
+from landline.server.line import Line
+from landline.server.opening import translate
+from landline.upstream.tokens import count_tokens
+
+CREATED = "2025-01-01T00:00:00Z"  # model servers do not tell; clients want a date
+
+
+class TokenCounter:
+    """ASGI endpoint: /v1/messages/count_tokens. Exact through the backend, else an estimate that says so."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        line, gateway = self._line, self._line.settings.gateway
+        async with Call(line, scope, send) as call:
+            call.authenticate()
+            limit = gateway.body_limit_mib * 2**20
+            body = await read_body(scope, receive, limit=limit, silence_s=gateway.body_timeout_s)
+            call.watch(receive)
+            exchange = call.exchange
+            conversation = await translate(body, exchange, line, counting=True)
+            request = encode_request(conversation, dialect=line.backend.dialect, notes=exchange.notes, stream=False)
+            tokens = await count_tokens(line.backend, line.client, request)
+            exact = tokens is not None
+            answer = msgspec.json.encode({"input_tokens": tokens if exact else line.backend.estimate_tokens(len(request))})
+            headers = whole_headers(exchange)
+            headers.append((b"landline-token-count", b"exact" if exact else b"estimated"))
+            exchange.status, exchange.outcome = 200, Outcome.COMPLETED
+            await send_whole(send, 200, answer, headers)
+
+
+class Pages:
+    """Starlette endpoints that need no exchange."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def models(self, request: Request) -> Response:
+        """For Claude Code: ids that its picker shows, in Anthropic's shape. For others: the served names, in OpenAI's."""
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        await self._line.know()
+        if _wants_anthropic(request):
+            return JSONResponse(self._anthropic_models())
+        return JSONResponse({"object": "list", "data": [self._openai_model(name) for name in self._served()]})
+
+    async def model(self, request: Request) -> Response:
+        """One model by any name that is mapped: there is no unknown one."""
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        await self._line.know()
+        asked = request.path_params["model"]
+        served = route(asked, self._line.names).model
+        if _wants_anthropic(request):
+            return JSONResponse({**self._anthropic_model(served), "id": asked})
+        return JSONResponse({**self._openai_model(served), "id": asked})
+
+    async def health(self, request: Request) -> Response:
+        """Whether this process runs."""
+        return JSONResponse({"status": "ok", "landline": __version__})
+
+    async def ready(self, request: Request) -> Response:
+        """Whether the backend answers; asks it when it did not last time."""
+        backend = self._line.backend
+        if not backend.reachable:
+            await self._line.look()
+        if not backend.reachable:
+            return JSONResponse({"status": "not ready", "problem": backend.problem}, 503, {"retry-after": "2"})
+        return JSONResponse({"status": "ready", "kind": backend.kind.value, "models": list(self._served())})
+
+    async def hello(self, request: Request) -> Response:
+        """Connection warm-ups and event logs of clients: answered at once, without a key, kept nowhere."""
+        return JSONResponse({"landline": __version__})
+
+    def _refusal(self, request: Request) -> Response | None:
+        presented = presented_keys(request.headers.get("authorization", ""), request.headers.get("x-api-key", ""))
+        try:
+            check_key(presented, self._line.settings.gateway.keys)
+        except LandlineError as error:
+            body = error_body(error, f"req_{self._line.ids()}")
+            return Response(body, error.wire.status, error_headers(error), "application/json")
+        return None
+
+    def _served(self) -> tuple[str, ...]:
+        """What the backend serves; a configured default stands first, where clients look."""
+        default = self._line.settings.models.default
+        served = self._line.backend.served
+        return (default, *(name for name in served if name != default)) if default else served
+
+    def _anthropic_models(self) -> dict[str, object]:
+        data = [self._anthropic_model(name) for name in self._served()]
+        ids = [str(row["id"]) for row in data]
+        first, last = (ids[0], ids[-1]) if ids else (None, None)
+        return {"data": data, "has_more": False, "first_id": first, "last_id": last}
+
+    def _anthropic_model(self, name: str) -> dict[str, object]:
+        window = self._line.backend.window(name)
+        row: dict[str, object] = {"type": "model", "id": listed(name), "display_name": name, "created_at": CREATED}
+        return {**row, "max_input_tokens": window} if window else row
+
+    def _openai_model(self, name: str) -> dict[str, object]:
+        window = self._line.backend.window(name)
+        row: dict[str, object] = {"id": name, "object": "model", "created": 1735689600, "owned_by": "landline"}
+        return {**row, "max_model_len": window} if window else row
+
+
+def _wants_anthropic(request: Request) -> bool:
+    agent = request.headers.get("user-agent", "").lower()
+    return agent.startswith(("claude-code/", "claude-cli/")) or "anthropic-version" in request.headers

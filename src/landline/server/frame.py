@@ -1,0 +1,82 @@
+"""The outermost ASGI frame: foreign names are refused, base URLs with too much behind them are understood, and what
+nobody caught becomes an error in the endpoint's own dialect. One of the two places that catch everything."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from landline.errors import ErrorKind, LandlineError
+from landline.policy.auth import check_host
+from landline.protocols.anthropic_messages.errors import error_body, error_headers
+from landline.server.asgi import JSON, Receive, Scope, Send, header, send_whole
+from landline.server.line import Line
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger("landline")
+
+
+class Frame:
+    """Stands around the router."""
+
+    def __init__(self, app: App, line: Line) -> None:
+        self._app = app
+        self._line = line
+        gateway = line.settings.gateway
+        self._names = tuple(name.lower() for name in (*gateway.hosts, gateway.host))
+        self._keyed = bool(gateway.keys)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noted(message: object) -> None:
+            nonlocal started
+            started = True
+            await send(message)  # type: ignore[arg-type]
+
+        try:
+            check_host(
+                header(scope, b"host"), header(scope, b"origin"), own_names=self._names, keyed=self._keyed
+            )
+            _canonical(scope)
+            await self._app(scope, receive, noted)
+        except LandlineError as error:
+            await self._refuse(error, noted if not started else None)
+        except Exception as error:
+            log.exception("internal error in %s", scope["path"])
+            told = LandlineError(
+                ErrorKind.INTERNAL, f"landline failed: {type(error).__name__}.", hint="Its log has the trace."
+            )
+            await self._refuse(told, noted if not started else None)
+            if started:
+                raise
+
+    async def _refuse(self, error: LandlineError, send: Send | None) -> None:
+        if send is None:
+            return
+        ident = f"req_{self._line.ids()}"
+        headers = [JSON, (b"request-id", ident.encode())]
+        headers += [(name.encode(), value.encode()) for name, value in error_headers(error).items()]
+        await send_whole(send, error.wire.status, error_body(error, ident), headers, close=True)
+
+
+def _canonical(scope: Scope) -> None:
+    """`/v1/v1/messages`, `/v1/messages/v1/messages` and any prefix mean the endpoint behind the last /v1.
+
+    People put /v1, or a whole endpoint, into base URLs that want neither.
+    """
+    path: str = scope["path"]
+    at = path.rfind("/v1/")
+    if at > 0:
+        wanted = path[at:]
+    elif path.rstrip("/") == "/v1" or path.startswith("/v1/api/"):
+        wanted = path[3:] or "/"
+    else:
+        return
+    scope["landline_warning"] = f"base URL ends in {path.removesuffix(wanted)!r}: leave that away"
+    scope["path"] = wanted
+    scope["raw_path"] = wanted.encode()

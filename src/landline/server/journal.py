@@ -1,0 +1,142 @@
+"""One line per request, written behind the requests' backs: a bounded queue and one writer.
+
+What is written comes from the `Exchange` alone, which holds neither bodies nor keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import msgspec
+
+from landline.core.exchange import Exchange
+
+QUEUE_LIMIT = 10_000
+KEPT = 256  # finished exchanges that receipts and pages may look back on
+
+
+class Journal:
+    """`form` is json or text. `recent` keeps the last exchanges for receipts; `observers` hear of each one."""
+
+    def __init__(self, out: TextIO | None = None, *, form: str = "json") -> None:
+        self.recent: deque[Exchange] = deque(maxlen=KEPT)
+        self.observers: list[Callable[[Exchange], None]] = []
+        self._out = out
+        self._line: Callable[[Exchange], str] = json_line if form == "json" else text_line
+        self._queue: deque[Exchange] = deque()
+        self._lost = 0
+        self._wake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._writer = asyncio.create_task(self._write_on())
+
+    async def stop(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._writer
+        self._write_out()
+
+    def put(self, exchange: Exchange) -> None:
+        """Takes a settled exchange. Never waits: when the writer is far behind, lines are counted as lost."""
+        self.recent.append(exchange)
+        for observer in self.observers:
+            observer(exchange)
+        if len(self._queue) >= QUEUE_LIMIT:
+            self._lost += 1
+        else:
+            self._queue.append(exchange)
+        self._wake.set()
+
+    async def _write_on(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            self._write_out()
+            await asyncio.sleep(0.05)  # many lines leave in one write
+
+    def _write_out(self) -> None:
+        if not self._queue:
+            return
+        lines = [self._line(exchange) for exchange in self._queue]
+        self._queue.clear()
+        if self._lost:
+            lines.append(f'{{"lost_log_lines":{self._lost}}}\n')
+            self._lost = 0
+        if self._out is not None:
+            try:
+                self._out.write("".join(lines))
+                self._out.flush()
+            except (OSError, ValueError):  # a closed pipe must not end the gateway
+                self._out = None
+
+
+def json_line(exchange: Exchange) -> str:
+    return msgspec.json.encode(summary(exchange)).decode() + "\n"
+
+
+def text_line(exchange: Exchange) -> str:
+    """For eyes: time to first token, tokens in (of them cached) and out, and what was changed."""
+    usage = exchange.usage
+    parts = [exchange.id, f"{exchange.model_asked or '-'} -> {exchange.model_served or '-'}"]
+    parts.append(exchange.outcome.value if exchange.status == 200 else f"{exchange.status} {exchange.outcome.value}")
+    if exchange.ttft_s is not None:
+        parts.append(f"first {exchange.ttft_s:.2f} s")
+    if exchange.total_s is not None:
+        parts.append(f"total {exchange.total_s:.2f} s")
+    if usage is not None:
+        mark = "" if usage.exact else " (estimated)"
+        parts.append(f"in {usage.prompt} (cached {usage.cached}) out {usage.output}{mark}")
+    for title, notes in (("repaired", exchange.notes.repairs), ("dropped", exchange.notes.dropped)):
+        if notes:
+            parts.append(f"{title}: {', '.join(notes)}")
+    if exchange.error:
+        parts.append(exchange.error)
+    return "  ".join(parts) + "\n"
+
+
+def summary(exchange: Exchange) -> dict[str, Any]:
+    """The record as it is shown: empty fields left out, times in milliseconds."""
+    usage = exchange.usage
+    shown: dict[str, Any] = {
+        "request_id": exchange.id,
+        "at": round(exchange.started_at, 3),
+        "path": exchange.path,
+        "client": exchange.client,
+        "session": exchange.session,
+        "agent": exchange.agent,
+        "model_asked": exchange.model_asked,
+        "model_served": exchange.model_served,
+        "stream": exchange.stream,
+        "status": exchange.status,
+        "outcome": exchange.outcome.value,
+        "error": exchange.error,
+        "headers_ms": _ms(exchange.headers_s),
+        "ttft_ms": _ms(exchange.ttft_s),
+        "total_ms": _ms(exchange.total_s),
+        "backend_requests": exchange.backend_requests,
+        "prompt_tokens": usage.prompt if usage else None,
+        "cached_tokens": usage.cached if usage else None,
+        "output_tokens": usage.output if usage else None,
+        "usage_exact": usage.exact if usage else None,
+        "repairs": exchange.notes.repairs,
+        "dropped": exchange.notes.dropped,
+    }
+    return {name: value for name, value in shown.items() if value not in (None, "", [])}
+
+
+def journal_to_stderr(form: str) -> Journal:
+    """The journal of a served gateway; `form` auto is text on a terminal and JSON lines elsewhere."""
+    if form == "auto":
+        form = "text" if sys.stderr.isatty() else "json"
+    return Journal(sys.stderr, form=form)
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)

@@ -1,0 +1,84 @@
+"""What all requests share: the settings, the backend as it is known, the pool towards it, and the journal.
+
+Built once by `app.py`; nothing here is global.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+
+from landline.config.settings import Settings
+from landline.policy.routing import Names
+from landline.server.journal import Journal
+from landline.upstream.backend import Backend
+from landline.upstream.client import UpstreamClient
+from landline.upstream.probe import probe
+
+LOOK_AGAIN_S = 15.0  # while the backend answers
+LOOK_SOON_S = 1.0  # while it does not
+
+
+def new_id() -> str:
+    """96 random bits as 24 hex digits: the one source of all ids of one exchange."""
+    return secrets.token_hex(12)
+
+
+class Line:
+    """The shared state of one gateway process."""
+
+    def __init__(
+        self, settings: Settings, *, journal: Journal, ids: Callable[[], str] = new_id
+    ) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.ids = ids
+        self.backend = Backend(
+            settings.backend.url,
+            key=settings.backend.key,
+            window=settings.backend.window,
+            native=settings.backend.protocol == "anthropic_messages",
+        )
+        self.client = UpstreamClient(
+            connect_timeout_s=settings.backend.connect_timeout_s, idle_timeout_s=settings.backend.idle_timeout_s
+        )
+        self.open: set[object] = set()  # calls that run now
+        self._probe: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def names(self) -> Names:
+        models = self.settings.models
+        return Names(self.backend.served, models.default, models.aliases, models.tiers)
+
+    async def start(self) -> None:
+        await self.client.__aenter__()
+        self.journal.start()
+        self._watch = asyncio.create_task(self._keep_looking())
+
+    async def stop(self) -> None:
+        for task in (self._watch, self._probe):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        await self.client.__aexit__(None, None, None)
+        await self.journal.stop()
+
+    async def look(self) -> None:
+        """Asks the backend what it is. Calls at the same time share one question."""
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(probe(self.backend, self.client))
+        await asyncio.shield(self._probe)
+
+    async def know(self) -> None:
+        """Before a request: a backend that has never answered is asked once more."""
+        if not self.backend.seen:
+            await self.look()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_AGAIN_S if self.backend.reachable else LOOK_SOON_S)

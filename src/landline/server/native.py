@@ -1,0 +1,76 @@
+"""Requests for a backend that speaks Anthropic Messages itself: forwarded as they are, answered as they come.
+
+Only the key is the gateway's own, and a model's name is changed only where the settings map it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from landline.core.exchange import Outcome
+from landline.errors import ErrorKind, LandlineError
+from landline.policy.routing import Names, route
+from landline.server.asgi import Receive, Scope, Send, header, read_body
+from landline.server.calls import Call
+from landline.server.line import Line
+from landline.upstream.client import UpstreamAnswer
+
+# What the protocol itself puts into headers; everything else (keys, cookies, tracing) stays here.
+FORWARDED = (b"anthropic-version", b"anthropic-beta", b"accept", b"x-claude-code-session-id")
+RETURNED = ("content-type", "retry-after", "x-should-retry", "request-id", "anthropic-ratelimit-requests-reset")
+
+_members = msgspec.json.Decoder(dict[str, Raw])
+
+
+class NativeProxy:
+    """ASGI endpoint for /v1/messages and /v1/messages/count_tokens."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gateway, backend = self._line.settings.gateway, self._line.backend
+        async with Call(self._line, scope, send) as call:
+            call.authenticate()
+            limit = gateway.body_limit_mib * 2**20
+            body = await read_body(scope, receive, limit=limit, silence_s=gateway.body_timeout_s)
+            call.watch(receive)
+            body = self._mapped(body, call)
+            query = scope["query_string"].decode("latin-1")
+            url = backend.url + scope["path"] + (f"?{query}" if query else "")
+            headers = {name.decode(): header(scope, name) for name in FORWARDED if header(scope, name)}
+            call.exchange.backend_requests += 1
+            async with await self._line.client.post(url, body, {**headers, **backend.headers}) as answer:
+                call.headers_arrived()
+                del body
+                await _forward(answer, call, send)
+
+    def _mapped(self, body: bytes, call: Call) -> bytes:
+        """The body untouched, or with another model where aliases, tiers or the default say so."""
+        try:
+            members = _members.decode(body)
+            asked = msgspec.json.decode(members["model"], type=str)
+        except (msgspec.MsgspecError, KeyError, UnicodeDecodeError):
+            raise LandlineError(ErrorKind.INVALID_REQUEST, "The request is not a JSON object with a model.") from None
+        models = self._line.settings.models
+        names = Names((asked,) if not models.default else (), models.default, models.aliases, models.tiers)
+        chosen = models.aliases.get(asked) or (asked if asked in self._line.backend.served else route(asked, names).model)
+        call.exchange.model_asked, call.exchange.model_served = asked, chosen
+        if chosen == asked:
+            return body
+        return msgspec.json.encode({**members, "model": chosen})
+
+
+async def _forward(answer: UpstreamAnswer, call: Call, send: Send) -> None:
+    exchange = call.exchange
+    headers = [(name.encode(), answer.headers[name].encode()) for name in RETURNED if name in answer.headers]
+    headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+    exchange.stream = "event-stream" in answer.content_type
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    call.first_event()
+    exchange.status = answer.status
+    async for piece in answer.chunks():
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    exchange.outcome = Outcome.COMPLETED if answer.status < 400 else Outcome.REFUSED

@@ -1,0 +1,177 @@
+"""The request's half of an exchange: from the client's bytes to the backend's first answer.
+
+Holds the request only until the backend has accepted it (`forget`), so that an open stream costs little memory.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from landline.core.exchange import Exchange
+from landline.core.model import Conversation
+from landline.errors import ErrorKind, LandlineError
+from landline.policy.routing import route
+from landline.protocols.anthropic_messages.request import decode_request
+from landline.protocols.openai_chat.request import encode_request
+from landline.server.line import Line
+from landline.transforms.identifiers import with_native_ids
+from landline.transforms.limits import clamp_output, clearly_fits, prompt_too_long
+from landline.transforms.media import visible_media
+from landline.transforms.prefix import system_in_place, without_billing_line
+from landline.upstream.client import UpstreamAnswer
+from landline.upstream.failures import Refusal, read_refusal
+from landline.upstream.tokens import count_tokens
+
+COUNT_BEFORE_OPENING_S = 2.0
+SURELY_TOO_LONG = 1.25  # an estimate this far above the window is believed
+
+
+async def translate(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Conversation:
+    """The client's request as the backend should see it. Raises LandlineError."""
+    notes = exchange.notes
+    wire, conversation = decode_request(body, notes, counting=counting)
+    await line.know()
+    chosen = route(wire.model, line.names)
+    exchange.model_asked, exchange.model_served = wire.model, chosen.model
+    exchange.stream = conversation.stream
+    if not chosen.model:
+        raise unavailable(line)
+    conversation = msgspec.structs.replace(conversation, model=chosen.model)
+    conversation = without_billing_line(conversation, notes)
+    conversation = system_in_place(conversation, notes)
+    conversation = visible_media(conversation, notes)
+    return with_native_ids(conversation)
+
+
+def unavailable(line: Line) -> LandlineError:
+    """No backend that could be asked. One that was never seen is more likely misconfigured than restarting."""
+    backend = line.backend
+    return LandlineError(
+        ErrorKind.BACKEND_UNAVAILABLE,
+        backend.problem or f"The backend {backend.url} serves no model.",
+        final=not backend.seen,
+        retry_after=5 if backend.seen else None,
+    )
+
+
+class Opening:
+    """One request on its way to the backend."""
+
+    def __init__(self, conversation: Conversation, exchange: Exchange, line: Line) -> None:
+        self._conversation: Conversation | None = conversation
+        self._exchange = exchange
+        self._line = line
+        self.stops = conversation.stop_sequences
+        self._window = line.backend.window(conversation.model)
+        self._body = self._encode(conversation)
+        self.size = len(self._body)
+        self.estimate = line.backend.estimate_tokens(self.size)
+
+    async def fit(self) -> None:
+        """Cuts `max_tokens` to what the window leaves; counts the prompt only when it may be tight."""
+        conversation = self._conversation
+        assert conversation is not None
+        if clearly_fits(conversation, prompt_bytes=self.size, window=self._window):
+            return
+        tokens = await self.count()
+        if tokens is None:
+            tokens = min(self.estimate, self._window - 256)  # a guess may cut the answer, but not refuse the prompt
+            if self.estimate > self._window * SURELY_TOO_LONG:
+                self._exchange.notes.repaired("prompt length estimated")
+                raise prompt_too_long(self.estimate, self._window)
+        self._clamp(tokens, self._window)
+
+    async def count(self, *, timeout_s: float = 20.0) -> int | None:
+        """Exact tokens of the prompt, remembered; None where the backend cannot count."""
+        tokens = await count_tokens(self._line.backend, self._line.client, self._body, timeout_s=timeout_s)
+        if tokens is not None:
+            self.estimate = tokens
+        return tokens
+
+    async def decide(self) -> None:
+        """Before a stream is opened without a word of the backend: would the prompt fit? Raises LandlineError."""
+        if not self._body:
+            return  # accepted in the meantime
+        tokens = await self.count(timeout_s=COUNT_BEFORE_OPENING_S)
+        if tokens is None:
+            self._exchange.notes.repaired("prompt length estimated")
+            tokens = self.estimate if self.estimate > self._window * SURELY_TOO_LONG else 0
+        if self._window and tokens > self._window:
+            raise prompt_too_long(tokens, self._window)
+
+    async def send(self) -> UpstreamAnswer:
+        """The backend's answer, status 200. Raises LandlineError; asks once more when only `max_tokens` was too large."""
+        answer = await self._post()
+        if answer.status == 200:
+            return self._accepted(answer)
+        refusal = await self._refusal(answer)
+        if refusal.output_too_large and refusal.window:
+            tokens = refusal.prompt or await self.count() or self.estimate
+            self._clamp(tokens, refusal.window)
+            answer = await self._post()
+            if answer.status == 200:
+                return self._accepted(answer)
+            refusal = await self._refusal(answer)
+        raise await self._with_true_numbers(refusal)
+
+    def forget(self) -> None:
+        """The request was accepted: nothing of it is kept."""
+        self._body = b""
+        self._conversation = None
+
+    def _accepted(self, answer: UpstreamAnswer) -> UpstreamAnswer:
+        self._line.backend.answered()
+        if "html" in answer.content_type:
+            answer.close()
+            raise read_refusal(
+                200, b"<", content_type="text/html", window=0, estimate=0, base=self._line.backend.url
+            ).error
+        return answer
+
+    async def _post(self) -> UpstreamAnswer:
+        self._exchange.backend_requests += 1
+        backend = self._line.backend
+        try:
+            return await self._line.client.post(backend.url + "/v1/chat/completions", self._body, backend.headers)
+        except LandlineError as error:
+            backend.failed(error.text)
+            error.retry_after = 5 if backend.seen else None
+            error.final = not backend.seen
+            raise
+
+    async def _refusal(self, answer: UpstreamAnswer) -> Refusal:
+        body = await answer.body()
+        answer.close()
+        return read_refusal(
+            answer.status,
+            body,
+            content_type=answer.content_type,
+            window=self._window,
+            estimate=self.estimate,
+            base=self._line.backend.url,
+        )
+
+    async def _with_true_numbers(self, refusal: Refusal) -> LandlineError:
+        """An overflow with the numbers by which a client decides how much to compact.
+
+        Servers that stop counting at their limit name that, not the length of the prompt: then it is counted.
+        """
+        if refusal.error.kind is not ErrorKind.PROMPT_TOO_LONG:
+            return refusal.error
+        if self._conversation is not None:
+            self._line.backend.learn_window(self._conversation.model, refusal.window)
+        tokens = refusal.prompt
+        if tokens <= refusal.window + 1:
+            tokens = await self.count() or max(self.estimate, tokens)
+        return prompt_too_long(tokens, refusal.window)
+
+    def _clamp(self, tokens: int, window: int) -> None:
+        assert self._conversation is not None
+        self._conversation = clamp_output(
+            self._conversation, prompt_tokens=tokens, window=window, notes=self._exchange.notes
+        )
+        self._body = self._encode(self._conversation)
+
+    def _encode(self, conversation: Conversation) -> bytes:
+        exchange, dialect = self._exchange, self._line.backend.dialect
+        return encode_request(conversation, dialect=dialect, notes=exchange.notes, session=exchange.session)

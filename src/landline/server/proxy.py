@@ -1,0 +1,149 @@
+"""The life of one request to /v1/messages.
+
+    authenticate -> decode -> route -> transforms -> send -> [read, feed, push, encode, write] -> settle
+
+Between sending and settling there is one loop with no branch on settings, no log, and no await but the read and the
+write. A client that hangs up cancels the task, which closes the backend's connection.
+"""
+
+from __future__ import annotations
+
+from landline.core.events import ResponseEnd, ResponseError
+from landline.core.exchange import Exchange, Outcome
+from landline.core.fold import Answer, Fold, Tally
+from landline.core.stream import Pipeline, StreamEncoder
+from landline.errors import LandlineError
+from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder, encode_message
+from landline.protocols.openai_chat.stream import ChatStreamDecoder
+from landline.server.answer import stream_headers, whole_headers
+from landline.server.asgi import Receive, Scope, Send, read_body, send_whole
+from landline.server.calls import Call
+from landline.server.delivery import Delivery
+from landline.server.line import Line
+from landline.server.opening import Opening, translate
+from landline.transforms.identifiers import MintIds
+from landline.transforms.usage import FillUsage
+from landline.upstream.client import UpstreamAnswer
+from landline.upstream.failures import failed_in_stream
+
+
+class MessagesProxy:
+    """ASGI endpoint. One `Exchange` per call, settled exactly once however the call ends."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with Call(self._line, scope, send) as call:
+            call.authenticate()
+            opening = await self._opening(scope, receive, call)
+            if call.exchange.stream:
+                await self._stream(opening, call, send)
+            else:
+                await self._whole(opening, call, send)
+
+    async def _opening(self, scope: Scope, receive: Receive, call: Call) -> Opening:
+        gateway = self._line.settings.gateway
+        body = await read_body(scope, receive, limit=gateway.body_limit_mib * 2**20, silence_s=gateway.body_timeout_s)
+        call.watch(receive)
+        conversation = await translate(body, call.exchange, self._line)
+        opening = Opening(conversation, call.exchange, self._line)
+        await opening.fit()
+        return opening
+
+    async def _stream(self, opening: Opening, call: Call, send: Send) -> None:
+        exchange, gateway = call.exchange, self._line.settings.gateway
+        encoder = MessagesEncoder(_head(exchange, opening))
+        delivery = Delivery(
+            send, encoder, stream_headers(exchange), heartbeat_s=gateway.heartbeat_s, on_first=call.first_event
+        )
+        delivery.open_later(gateway.commit_after_s, opening.decide)
+        try:
+            async with await _sent(opening, delivery, call) as answer:
+                end = await _pump(answer, self._pipeline(opening, exchange), encoder, delivery)
+                await answer.finish()
+            self._complete(opening, exchange, end)
+        except LandlineError as error:
+            if not delivery.opened:
+                raise
+            exchange.outcome, exchange.error = Outcome.FAILED, error.text
+            await delivery.write(encoder.error(error.text, error.wire.anthropic_type), last=True)
+        finally:
+            delivery.close()
+
+    async def _whole(self, opening: Opening, call: Call, send: Send) -> None:
+        exchange = call.exchange
+        async with await opening.send() as answer:
+            call.headers_arrived()
+            opening.forget()
+            folded = await _collect(answer, self._pipeline(opening, exchange))
+            await answer.finish()
+        call.first_event()
+        body = encode_message(folded, _head(exchange, opening))
+        self._complete(opening, exchange, ResponseEnd(folded.stop_reason, folded.usage))
+        await send_whole(send, 200, body, whole_headers(exchange))
+
+    def _pipeline(self, opening: Opening, exchange: Exchange) -> Pipeline:
+        decoder = ChatStreamDecoder(notes=exchange.notes, stops=opening.stops)
+        return Pipeline(decoder, (MintIds(exchange.id[4:20]), FillUsage(opening.estimate)))
+
+    def _complete(self, opening: Opening, exchange: Exchange, end: ResponseEnd) -> None:
+        exchange.outcome, exchange.usage = Outcome.COMPLETED, end.usage
+        if end.usage.exact:
+            self._line.backend.learn_size(opening.size, end.usage.prompt)
+
+
+async def _sent(opening: Opening, delivery: Delivery, call: Call) -> UpstreamAnswer:
+    """The backend's headers, or what the count said while they did not come."""
+    answer = await delivery.unless_refused(opening.send())
+    call.headers_arrived()
+    opening.forget()
+    return answer
+
+
+async def _pump(
+    answer: UpstreamAnswer, pipeline: Pipeline, encoder: StreamEncoder, delivery: Delivery
+) -> ResponseEnd:
+    """The loop: all events of one read leave in one write. Raises LandlineError when the answer fails."""
+    tally = Tally()
+    async for piece in answer.chunks():
+        events = pipeline.feed(piece)
+        if events:
+            tally.push(events)
+            data = encoder.encode(events)
+            if data:
+                await delivery.write(data, last=tally.end is not None)
+            if tally.over:
+                break
+    else:
+        events = pipeline.close()
+        tally.push(events)
+        data = encoder.encode(events)
+        if data:
+            await delivery.write(data, last=tally.end is not None)
+    if tally.end is None:
+        raise _failure(tally.error)
+    return tally.end
+
+
+async def _collect(answer: UpstreamAnswer, pipeline: Pipeline) -> Answer:
+    """The same loop for an answer that leaves whole."""
+    fold = Fold()
+    async for piece in answer.chunks():
+        fold.push(pipeline.feed(piece))
+        if fold.over:
+            break
+    else:
+        fold.push(pipeline.close())
+    if fold.answer is None:
+        raise _failure(fold.error)
+    return fold.answer
+
+
+def _failure(error: ResponseError | None) -> LandlineError:
+    assert error is not None, "a decoder that is over has told an end or an error"
+    return failed_in_stream(error.status, error.message, cut=error.cut)
+
+
+def _head(exchange: Exchange, opening: Opening) -> MessageHead:
+    return MessageHead(f"msg_{exchange.id[4:]}", exchange.model_asked, opening.estimate)

@@ -1,0 +1,131 @@
+"""Runs the gateway: the socket, the server with its deadlines, one process or several, and one inside another program."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import socket
+import sys
+from collections.abc import AsyncIterator
+
+import msgspec
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from landline.config.settings import Gateway, Settings
+from landline.errors import ErrorKind, LandlineError
+from landline.policy.auth import is_loopback
+from landline.server.app import build_app, build_frame
+from landline.server.connection import connection_class
+from landline.server.journal import Journal
+from landline.server.line import Line
+
+
+def listen(gateway: Gateway) -> socket.socket:
+    """The listening socket. Raises LandlineError when the address may not, or cannot, be used."""
+    check_bind(gateway)
+    family = socket.AF_INET6 if ":" in gateway.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((gateway.host, gateway.port))
+    except OSError as error:
+        sock.close()
+        raise LandlineError(
+            ErrorKind.INVALID_REQUEST,
+            f"Cannot listen on {gateway.host}:{gateway.port}: {error.strerror}.",
+            hint="Another landline, or another program, may have that port: choose one with --port (0 picks a free one).",
+        ) from None
+    sock.set_inheritable(True)
+    return sock
+
+
+def check_bind(gateway: Gateway) -> None:
+    """An address that others can reach needs keys: without them, anybody on the network could use the model."""
+    if not is_loopback(gateway.host) and not gateway.keys:
+        raise LandlineError(
+            ErrorKind.INVALID_REQUEST,
+            f"Refusing to listen on {gateway.host} without keys: everybody who can reach it could use the model.",
+            hint="Set gateway.keys in landline.toml (or LANDLINE_GATEWAY_KEYS), or listen on 127.0.0.1.",
+        )
+
+
+def serve(settings: Settings, sock: socket.socket) -> None:
+    """Runs until SIGTERM or SIGINT, then lets running requests finish for `gateway.drain_s`."""
+    config = _config(settings, functools.partial(build_app, settings), factory=True)
+    if settings.gateway.workers > 1:
+        Multiprocess(config, target=uvicorn.Server(config).run, sockets=[sock]).run()
+    else:
+        uvicorn.Server(config).run(sockets=[sock])
+
+
+class RunningGateway:
+    """A gateway inside this process, for `launch` and `demo`."""
+
+    def __init__(self, line: Line, port: int) -> None:
+        self.line = line
+        self.url = f"http://127.0.0.1:{port}"
+
+    @property
+    def token(self) -> str:
+        """What a client must send; anything does where no keys are set."""
+        keys = self.line.settings.gateway.keys
+        return keys[0] if keys else "landline"
+
+    @property
+    def model(self) -> str:
+        """The served model that answers for every name that nothing else maps."""
+        names = self.line.names
+        return names.default or (names.served[0] if names.served else "")
+
+    @property
+    def window(self) -> int:
+        return self.line.backend.window(self.model)
+
+
+@contextlib.asynccontextmanager
+async def running_gateway(settings: Settings, *, journal: Journal | None = None) -> AsyncIterator[RunningGateway]:
+    """Serves on a free port of loopback until the block ends. The backend may still be starting (see `wait_ready`)."""
+    gateway = msgspec.structs.replace(settings.gateway, host="127.0.0.1", port=0, workers=1)
+    settings = msgspec.structs.replace(settings, gateway=gateway)
+    sock = listen(gateway)
+    line = Line(settings, journal=journal or Journal())
+    server = _Embedded(_config(settings, build_frame(line)))
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.005)
+        yield RunningGateway(line, sock.getsockname()[1])
+    finally:
+        server.should_exit = True
+        await task
+        sock.close()
+
+
+class _Embedded(uvicorn.Server):
+    """A server that leaves the signals to the program around it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicorn.Config:
+    gateway = settings.gateway
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        factory=factory,
+        workers=gateway.workers,
+        http=connection_class(header_timeout_s=gateway.header_timeout_s),
+        ws="none",
+        loop="auto",
+        lifespan="on",
+        log_level="warning" if sys.flags.dev_mode is False else "info",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=round(gateway.drain_s),
+        backlog=4096,
+    )

@@ -1,0 +1,111 @@
+"""One model server, as it is known now: its address, what it is, which models it serves, and their window.
+
+State lives here and nowhere else. It is filled by `probe.py` and corrected by what answers say.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from landline.protocols.openai_chat.request import STANDARD, Dialect
+
+FIRST_GUESS_BYTES_PER_TOKEN = 4.1  # of a chat request; measured on requests of Claude Code
+
+
+class BackendKind(StrEnum):
+    UNKNOWN = "unknown"  # nothing answered yet
+    PLAIN = "plain"  # speaks chat completions; nothing more is known
+    VLLM = "vllm"
+    LLAMACPP = "llamacpp"
+    ANTHROPIC = "anthropic"
+
+
+DIALECTS: dict[BackendKind, Dialect] = {
+    BackendKind.UNKNOWN: STANDARD,
+    BackendKind.PLAIN: STANDARD,
+    BackendKind.VLLM: Dialect(continuous_usage=True, top_k=True, template_arguments=True),
+    BackendKind.LLAMACPP: Dialect(top_k=True, template_arguments=True),
+    BackendKind.ANTHROPIC: STANDARD,
+}
+
+
+class ServedModel(Struct, frozen=True):
+    """`window` in tokens, 0 when the server does not tell."""
+
+    id: str
+    window: int = 0
+
+
+class Backend:
+    """Knowledge about one server. `url` is the base without /v1."""
+
+    def __init__(self, url: str, *, key: str = "", window: int = 0, native: bool = False) -> None:
+        self.url = base_url(url)
+        self.native = native
+        self.kind = BackendKind.ANTHROPIC if native else BackendKind.UNKNOWN
+        self.models: tuple[ServedModel, ...] = ()
+        self.seen = False  # whether it ever answered
+        self.reachable = False
+        self.problem = "not asked yet"
+        self._configured_window = window
+        self._bytes_per_token = FIRST_GUESS_BYTES_PER_TOKEN
+        self._headers = self._auth(key)
+
+    @property
+    def dialect(self) -> Dialect:
+        return DIALECTS[self.kind]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of every request: the backend's own key, never a client's."""
+        return self._headers
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        return tuple(model.id for model in self.models)
+
+    def window(self, model: str) -> int:
+        """Context window of a served model in tokens; 0 when nobody knows."""
+        if self._configured_window:
+            return self._configured_window
+        return next((known.window for known in self.models if known.id == model), 0)
+
+    def learn_window(self, model: str, window: int) -> None:
+        """An overflow names the true window: believed when nothing else was known."""
+        if window and not self.window(model):
+            others = tuple(known for known in self.models if known.id != model)
+            self.models = (*others, ServedModel(model, window))
+
+    def estimate_tokens(self, size: int) -> int:
+        """Tokens of a chat request of `size` bytes, by what earlier answers of this server taught."""
+        return max(1, round(size / self._bytes_per_token))
+
+    def learn_size(self, size: int, tokens: int) -> None:
+        """One exact pair of request bytes and prompt tokens. Small requests are mostly template and teach nothing."""
+        if tokens >= 500:
+            self._bytes_per_token += 0.2 * (size / tokens - self._bytes_per_token)
+
+    def answered(self) -> None:
+        self.seen = self.reachable = True
+        self.problem = ""
+
+    def failed(self, problem: str) -> None:
+        self.reachable = False
+        self.problem = problem
+
+    def _auth(self, key: str) -> dict[str, str]:
+        if not key:
+            return {}
+        return {"x-api-key": key} if self.native else {"authorization": f"Bearer {key}"}
+
+
+def base_url(url: str) -> str:
+    """The address without what people add behind it: a slash, /v1, a whole endpoint."""
+    base = url.strip().rstrip("/")
+    for tail in ("/chat/completions", "/completions", "/messages", "/models"):
+        base = base.removesuffix(tail)
+    while base.endswith("/v1"):
+        base = base.removesuffix("/v1").rstrip("/")
+    return base if "://" in base else f"http://{base}"

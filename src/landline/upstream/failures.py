@@ -1,0 +1,172 @@
+"""What a backend's error means. The only file that looks at the text of one.
+
+Each row of the tables has a sample in tests/golden/failures.toml, with the backend and version that wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+import msgspec
+from msgspec import Struct
+
+from landline.errors import ErrorKind, LandlineError
+from landline.transforms.limits import prompt_too_long
+
+# The prompt does not fit. Groups `prompt` and `window` where the text names the numbers.
+OVERFLOWS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        # vLLM
+        r"maximum context length is (?P<window>\d+) tokens.*?prompt contains (at least )?(?P<prompt>\d+) input tokens",
+        r"maximum context length is (?P<window>\d+) tokens.*?you requested (?P<prompt>\d+) tokens",
+        r"maximum context length is (?P<window>\d+) tokens.*?prompt contains \d+ characters",
+        r"Input length \((?P<prompt>\d+)\) exceeds model's maximum context length \((?P<window>\d+)\)",
+        r"prompt \(length (?P<prompt>\d+)\) is longer than the maximum model length of (?P<window>\d+)",
+        r"longer than the maximum model length of (?P<window>\d+)",
+        # llama.cpp
+        r"request \((?P<prompt>\d+) tokens\) exceeds the available context size \((?P<window>\d+) tokens\)",
+        r"exceeds? the available context size",
+        # SGLang
+        r"input \((?P<prompt>\d+) tokens\) is longer than the model's context length \((?P<window>\d+) tokens\)",
+        r"longer than the model's context length",
+        # LM Studio
+        r"number of tokens to keep from the initial prompt is greater than the context length",
+        r"tokens to keep .* is greater than the context length \((n_ctx: )?(?P<window>\d+)",
+        # Ollama
+        r"prompt is too long.*?(?P<prompt>\d+).*?(?P<window>\d+)",
+        r"input length exceeds the context length",
+        # TGI
+        r"`inputs` tokens \+ `max_new_tokens` must be",
+        # hosted, OpenAI-like
+        r"context_length_exceeded",
+        r"exceeds? the context window",
+    )
+)
+
+# The prompt fits, the room asked for the answer does not.
+OUTPUT_TOO_LARGE = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"max(_completion)?_tokens=(?P<asked>\d+) cannot be greater than max_model_len=(?P<window>\d+)",
+        r"'?max(_completion)?_tokens'?.* is too large: (?P<asked>\d+).*\(\d+ > (?P<window>\d+) - (?P<prompt>\d+)\)",
+        r"max(_completion)?_tokens'? is too large: (?P<asked>\d+)",
+    )
+)
+
+NO_TOOL_PARSER = re.compile(r"requires --enable-auto-tool-choice|requires --tool-call-parser", re.IGNORECASE)
+
+
+class Refusal(Struct, frozen=True):
+    """A backend's error answer, read. `window` and `prompt` are 0 where the backend did not name them."""
+
+    error: LandlineError
+    output_too_large: bool = False
+    window: int = 0
+    prompt: int = 0
+
+
+def read_refusal(status: int, body: bytes, *, content_type: str, window: int, estimate: int, base: str) -> Refusal:
+    """What an error answer means for the client.
+
+    `window` and `estimate` (tokens) stand in where an overflow names no numbers; `base` is the backend's URL.
+    """
+    if "html" in content_type or body.lstrip()[:1] == b"<":
+        return Refusal(_not_a_model_server(status, base))
+    text = error_text(body)
+    for pattern in OUTPUT_TOO_LARGE:
+        if match := pattern.search(text):
+            limit, prompt = _number(match, "window", window), _number(match, "prompt", 0)
+            return Refusal(_invalid(text), output_too_large=True, window=limit, prompt=prompt)
+    if status in (400, 413, 422, 500):
+        for pattern in OVERFLOWS:
+            if match := pattern.search(text):
+                limit, prompt = _number(match, "window", window), _number(match, "prompt", estimate)
+                return Refusal(prompt_too_long(prompt, limit), window=limit, prompt=prompt)
+    return Refusal(_by_status(status, text, base))
+
+
+def failed_in_stream(status: int, message: str, *, cut: bool) -> LandlineError:
+    """An answer that failed on its way: the backend said so, or stopped (`cut`)."""
+    if cut:
+        return LandlineError(ErrorKind.BAD_BACKEND, message, hint="Did the model server crash or restart? See its log.")
+    kind = ErrorKind.OVERLOADED if status in (429, 503, 529) else ErrorKind.BAD_BACKEND
+    return LandlineError(kind, f"The backend failed: {clean(message)}")
+
+
+def error_text(body: bytes) -> str:
+    """The message inside an error body of any server, or the body itself, shortened."""
+    try:
+        value: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return clean(body.decode("utf-8", "replace"))
+    for _ in range(3):
+        if not isinstance(value, dict):
+            break
+        found = cast("dict[str, Any]", value)
+        code = found.get("code")
+        inner = found.get("error") or found.get("message") or found.get("detail")
+        if isinstance(inner, str) and code == "context_length_exceeded":
+            return clean(f"{inner} ({code})")
+        value = inner if inner is not None else str(found)
+    return clean(value if isinstance(value, str) else str(value))
+
+
+def clean(text: str) -> str:
+    """One line of at most 600 characters, without what may be a key."""
+    line = " ".join(text.split())
+    line = re.sub(r"\b(sk|key|tok|hf|Bearer)[-_ ][A-Za-z0-9_-]{12,}", "[key]", line)
+    return line if len(line) <= 600 else line[:600] + " …"
+
+
+def _by_status(status: int, text: str, base: str) -> LandlineError:
+    said = f"The backend {base} answered {status}: {text}"
+    if status == 400 or status == 422:
+        return _no_parser(text) if NO_TOOL_PARSER.search(text) else _invalid(text)
+    if status in (401, 403):
+        return LandlineError(
+            ErrorKind.BACKEND_UNAVAILABLE, said, hint="Set backend.key in landline.toml to its key.", final=True
+        )
+    if status == 404:
+        return LandlineError(
+            ErrorKind.BAD_BACKEND,
+            said,
+            hint="Is the base URL right (landline adds /v1/chat/completions), and does it serve that model?",
+            final=True,
+        )
+    if status == 413:
+        return LandlineError(ErrorKind.REQUEST_TOO_LARGE, said)
+    if status == 429:
+        return LandlineError(ErrorKind.RATE_LIMITED, said, retry_after=5)
+    if status in (503, 529):
+        return LandlineError(ErrorKind.OVERLOADED, said, retry_after=5)
+    if status in (408, 504):
+        return LandlineError(ErrorKind.BACKEND_TIMEOUT, said, retry_after=5)
+    return LandlineError(ErrorKind.BAD_BACKEND, said)
+
+
+def _no_parser(text: str) -> LandlineError:
+    return LandlineError(
+        ErrorKind.INVALID_REQUEST,
+        f"The backend cannot call tools yet: {text}",
+        hint="Start vLLM with --enable-auto-tool-choice and the --tool-call-parser of your model.",
+    )
+
+
+def _invalid(text: str) -> LandlineError:
+    return LandlineError(ErrorKind.INVALID_REQUEST, f"The backend refused the request: {text}")
+
+
+def _not_a_model_server(status: int, base: str) -> LandlineError:
+    return LandlineError(
+        ErrorKind.BAD_BACKEND,
+        f"{base} answered {status} with a web page instead of a model's answer.",
+        hint="A proxy, or another program, listens there: check --backend.",
+        final=status < 500,
+    )
+
+
+def _number(match: re.Match[str], name: str, otherwise: int) -> int:
+    found = match.groupdict().get(name)
+    return int(found) if found else otherwise

@@ -1,0 +1,58 @@
+"""Exact prompt tokens, counted by the backend's own template and tokenizer."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+
+from landline.errors import LandlineError
+from landline.upstream.backend import Backend, BackendKind
+from landline.upstream.client import UpstreamClient
+
+TIMEOUT_S = 20.0
+
+
+async def count_tokens(
+    backend: Backend, client: UpstreamClient, body: bytes, *, timeout_s: float = TIMEOUT_S
+) -> int | None:
+    """Tokens of a chat request (its JSON body); None where the backend cannot count.
+
+    vLLM renders and counts what /tokenize is given. llama.cpp renders with /apply-template, then counts the text.
+    """
+    try:
+        match backend.kind:
+            case BackendKind.VLLM:
+                return await _vllm(backend, client, body, timeout_s)
+            case BackendKind.LLAMACPP:
+                return await _llamacpp(backend, client, body, timeout_s)
+            case _:
+                return None
+    except LandlineError:
+        return None
+
+
+async def _vllm(backend: Backend, client: UpstreamClient, body: bytes, timeout_s: float) -> int | None:
+    answer = await _ask(backend, client, "/tokenize", body, timeout_s)
+    count = answer.get("count")
+    return count if isinstance(count, int) else None
+
+
+async def _llamacpp(backend: Backend, client: UpstreamClient, body: bytes, timeout_s: float) -> int | None:
+    rendered = await _ask(backend, client, "/apply-template", body, timeout_s)
+    prompt = rendered.get("prompt")
+    if not isinstance(prompt, str):
+        return None
+    question = msgspec.json.encode({"content": prompt, "add_special": True, "parse_special": True})
+    answer = await _ask(backend, client, "/tokenize", question, timeout_s)
+    tokens = answer.get("tokens")
+    return len(cast("list[Any]", tokens)) if isinstance(tokens, list) else None
+
+
+async def _ask(backend: Backend, client: UpstreamClient, path: str, body: bytes, timeout_s: float) -> dict[str, Any]:
+    status, answer = await client.post_small(backend.url + path, body, backend.headers, timeout_s=timeout_s)
+    try:
+        value = msgspec.json.decode(answer) if status == 200 else None
+    except msgspec.DecodeError:
+        value = None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
