@@ -9,41 +9,27 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from landline.clients.claude_code import compaction_point, output_limit
+from landline.clients.claude_code import compaction_point, declared_window, output_limit
 from landline.clients.claude_launch import ClaudeCode
-from landline.clients.launching import Program, Request, Target
+from landline.clients.install import ClientProgram
+from landline.clients.launching import Request, Target
 from landline.errors import SettingsError
 from tests.clients.recording_server import Answer, RecordingServer, recording_server
+from tests.fixtures_real import CLAUDE_VERSIONS
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(60)]
-VERSIONS = ("2.1.197", "2.1.329")
 
 
-@pytest.fixture(scope="session")
-def claude_programs() -> dict[str, Path]:
-    """Version -> executable, from LANDLINE_TEST_CLAUDE (paths with the system's separator between them)."""
-    paths = [Path(text) for text in os.environ.get("LANDLINE_TEST_CLAUDE", "").split(os.pathsep) if text]
-    found: dict[str, Path] = {}
-    for path in paths:
-        answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=True, timeout=30)
-        found[answer.stdout.split()[0]] = path
-    return found
-
-
-@pytest.fixture(params=VERSIONS)
-def program(request: pytest.FixtureRequest, claude_programs: dict[str, Path]) -> Program:
-    version = request.param
-    if version not in claude_programs:
-        message = f"Claude Code {version} is not here"
-        pytest.fail(message) if os.environ.get("LANDLINE_REQUIRE_CLIENTS") == "1" else pytest.skip(message)
-    return Program(path=claude_programs[version], version=version, origin="test")
+@pytest.fixture(params=CLAUDE_VERSIONS)
+def program(request: pytest.FixtureRequest, claude_programs: Mapping[str, ClientProgram]) -> ClientProgram:
+    return claude_programs[request.param]
 
 
 @pytest.fixture
@@ -63,7 +49,7 @@ class Home:
     """A user's home and project, with the settings files of a test. `run` returns the client's exit code and output."""
 
     root: Path
-    program: Program
+    program: ClientProgram
 
     @property
     def project(self) -> Path:
@@ -117,7 +103,7 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path: Path, program: Program) -> Home:
+def home(tmp_path: Path, program: ClientProgram) -> Home:
     return Home(tmp_path, program)
 
 
@@ -248,7 +234,7 @@ def test_a_model_named_on_the_command_line_is_asked_for(home: Home, gateway: Rec
 
 @pytest.mark.parametrize("window", [8192, 32_768, 131_072])
 def test_the_client_compacts_where_the_receipt_says(home: Home, gateway: RecordingServer, window: int):
-    point, step = compaction_point(window, output_limit(window)), window // 64
+    point, step = compaction_point(declared_window(window), output_limit(window)), window // 64
     reported: list[int] = []
 
     def respond(body: dict[str, Any]) -> Answer:
@@ -268,7 +254,7 @@ def test_the_client_compacts_where_the_receipt_says(home: Home, gateway: Recordi
     assert point <= reported[-1] <= point + step
 
 
-async def test_two_clients_at_once_have_an_overlay_each(tmp_path: Path, program: Program):
+async def test_two_clients_at_once_have_an_overlay_each(tmp_path: Path, program: ClientProgram):
     with recording_server() as one, recording_server() as two:
         homes = [Home(tmp_path / name, program) for name in ("one", "two")]
         for home in homes:

@@ -14,6 +14,7 @@ from tests.fakes.chat_stream import DONE, call_delta, chunk, sse, usage_chunk, u
 from tests.fakes.stream_invariant import FAILED
 
 TOOLS = ("Bash", "Read")
+STOP_STRINGS = ("###",)
 USAGE = (100, 20, 80)
 ROLE = {"role": "assistant", "content": ""}
 LS = '{"command":"ls"}'

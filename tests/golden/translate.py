@@ -1,17 +1,23 @@
 """The one place where the golden and cutting tests meet the converter under test.
 
-To fill in: feed the pieces of `upstream` (see `pieces`) to the chat decoder, transforms and Messages encoder, then
-close, and return every byte that the client would get. The request is the same for all cases: model ASKED_MODEL,
-tools TOOLS, prompt of PROMPT_TOKENS tokens. Ids and times must be fixed values (message id, tool ids counted up), so
-that the same upstream bytes always give the same answer.
+The request is the same for all cases: model ASKED_MODEL, tools TOOLS, prompt of PROMPT_TOKENS tokens. Ids are fixed, so
+that the same upstream bytes always give the same answer. A failure is worded as the server words it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 
-from tests.fakes.streams import TOOLS
+from landline.core.events import Event, ResponseError
+from landline.core.exchange import Notes
+from landline.core.stream import Pipeline
+from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder
+from landline.protocols.openai_chat.stream import ChatStreamDecoder
+from landline.transforms.identifiers import MintIds
+from landline.transforms.usage import FillUsage
+from landline.upstream.failures import failed_in_stream
+from tests.fakes.streams import STOP_STRINGS, TOOLS
 
 __all__ = ["ASKED_MODEL", "PROMPT_TOKENS", "TOOLS", "pieces", "translate"]
 
@@ -27,4 +33,23 @@ def pieces(upstream: bytes, cuts: Collection[int]) -> list[bytes]:
 
 def translate(upstream: bytes, *, cuts: Collection[int] = ()) -> bytes:
     """The gateway's Messages stream for one chat stream that arrives cut at the offsets `cuts`."""
-    raise NotImplementedError("connect the converter here")
+    encoder = MessagesEncoder(MessageHead("msg_golden", ASKED_MODEL, PROMPT_TOKENS))
+    return b"".join(_written(encoder, events) for events in decoded(upstream, cuts=cuts) if events)
+
+
+def decoded(upstream: bytes, *, cuts: Collection[int] = (), notes: Notes | None = None) -> Iterator[list[Event]]:
+    """The events of each piece, and of the end of the bytes."""
+    decoder = ChatStreamDecoder(notes=Notes() if notes is None else notes, stops=STOP_STRINGS)
+    pipeline = Pipeline(decoder, (MintIds("golden"), FillUsage(PROMPT_TOKENS)))
+    for piece in pieces(upstream, cuts):
+        yield pipeline.feed(piece)
+    yield pipeline.close()
+
+
+def _written(encoder: MessagesEncoder, events: list[Event]) -> bytes:
+    data = encoder.encode(events)
+    last = events[-1]
+    if not isinstance(last, ResponseError):
+        return data
+    error = failed_in_stream(last.status, last.message, cut=last.cut)
+    return data + encoder.error(error.text, error.wire.anthropic_type)

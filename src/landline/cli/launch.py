@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from landline.cli.output import notice, reports_errors
-from landline.errors import SettingsError
+from landline.errors import ErrorKind, LandlineError, SettingsError
 
 if TYPE_CHECKING:
-    from landline.clients.launching import Client, Launch, Program, Target
+    from landline.clients.install import ClientProgram
+    from landline.clients.launching import Client, Launch, Target
     from landline.config.settings import Settings
     from landline.core.exchange import Exchange
 
@@ -46,6 +47,33 @@ class _Options:
     embedded: bool
     receipt: bool
     assume_yes: bool
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What went through a gateway, in tokens and requests."""
+
+    requests: int = 0
+    failed: int = 0
+    prompt: int = 0
+    cached: int = 0
+    output: int = 0
+
+    def add(self, exchange: Exchange) -> None:
+        self.requests += 1
+        self.failed += exchange.outcome in {"refused", "failed"}
+        if exchange.usage is not None:
+            self.prompt += exchange.usage.prompt
+            self.cached += exchange.usage.cached
+            self.output += exchange.usage.output
+
+    def text(self) -> str:
+        """Nothing at all is worth a word: a client that did answer talked to somebody else."""
+        if self.requests == 0:
+            return "no request reached the gateway. If the client did answer, it was not from your model."
+        failed = f" ({self.failed} failed)" if self.failed else ""
+        cached = f", {100 * self.cached / self.prompt:.0f} % of them from cache" if self.prompt else ""
+        return f"{self.requests} requests{failed}; {self.prompt:,} prompt tokens{cached}; {self.output:,} answered"
 
 
 @click.command(
@@ -118,13 +146,13 @@ async def _run(row: _Row, args: Sequence[str], settings: Settings, options: _Opt
         home = Path(environ.get("HOME") or Path.home())
         request = Request(args=args, environ=environ, home=home, cwd=Path.cwd(), folder=Path(folder))
         client.check(_provisional(settings, options), program, request)
-        async with _gateway(settings, options) as (target, exchanges):
+        async with _gateway(settings, options) as (target, tally):
             prepared = client.prepare(target, program, request)
             _print_receipt(row.title, program, prepared)
             code = await run_client(prepared.argv, prepared.env)
-            on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-            if exchanges is not None and (options.receipt or (on_terminal and client.is_interactive(args))):
-                _print_closing(exchanges)
+        on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        if tally is not None and (options.receipt or (on_terminal and client.is_interactive(args))):
+            notice(tally.text())
         return code
 
 
@@ -142,21 +170,53 @@ def _token(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def _gateway(settings: Settings, options: _Options) -> AsyncGenerator[tuple[Target, Sequence[Exchange] | None]]:
-    """A gateway of our own with its record of requests, or a running one, whose record is not ours to see."""
-    from landline.clients.launching import Target
-
+async def _gateway(settings: Settings, options: _Options) -> AsyncGenerator[tuple[Target, _Tally | None]]:
+    """A gateway of our own with a tally of its requests, or a running one, whose requests are not ours to count."""
     if options.gateway is not None:
         yield await _running_target(settings, options), None
         return
+    from landline.clients.launching import Target
+    from landline.server.journal import Journal
     from landline.server.run import running_gateway
 
-    async with running_gateway(settings, embedded=options.embedded) as gateway:
-        tiers = dict(settings.models.tiers)
-        target = Target(
-            base_url=gateway.url, token=gateway.token, model=gateway.model, window=gateway.window, tiers=tiers
-        )
-        yield target, gateway.exchanges
+    tally, journal = _Tally(), Journal()
+    journal.observers.append(tally.add)
+    async with (
+        _backend(settings, embedded=options.embedded) as used,
+        running_gateway(used, journal=journal) as gateway,
+    ):
+        await gateway.line.know()
+        backend = gateway.line.backend
+        if not backend.seen:
+            raise LandlineError(
+                ErrorKind.BACKEND_UNAVAILABLE,
+                f"No model server answers at {backend.url}: {backend.problem}.",
+                hint="Start it, name another with --backend URL, or try --embedded.",
+            )
+        model, window, tiers = gateway.model, gateway.window, dict(used.models.tiers)
+        yield Target(base_url=gateway.url, token=gateway.token, model=model, window=window, tiers=tiers), tally
+
+
+@asynccontextmanager
+async def _backend(settings: Settings, *, embedded: bool) -> AsyncGenerator[Settings]:
+    """The settings with the embedded model as the only one while it runs, or just the settings."""
+    if not embedded:
+        yield settings
+        return
+    import asyncio
+    from functools import partial
+
+    import msgspec
+
+    from landline.cli.embedded import open_embedded
+    from landline.config.settings import Models
+
+    model = await asyncio.to_thread(partial(open_embedded, settings, report=notice))
+    try:
+        local = msgspec.structs.replace(settings.backend, url=model.url, protocol="openai_chat", window=model.window)
+        yield msgspec.structs.replace(settings, backend=local, models=Models())
+    finally:
+        model.close()
 
 
 async def _running_target(settings: Settings, options: _Options) -> Target:
@@ -174,42 +234,27 @@ async def _running_target(settings: Settings, options: _Options) -> Target:
     return replace(target, model=chosen.id, window=chosen.window)
 
 
-async def _program(row: _Row, *, assume_yes: bool) -> Program:
+async def _program(row: _Row, *, assume_yes: bool) -> ClientProgram:
     """The client's executable: found, or installed into landline's own cache after asking."""
     import asyncio
+    from functools import partial
 
     from landline.clients import install
-    from landline.clients.launching import Program
 
     cache = install.default_cache()
-    found = await asyncio.to_thread(getattr(install, row.find), cache)
-    if found is None:
-        question = f"{row.title} was not found. Install it into {cache} (from npm, a few hundred MB)?"
-        if not assume_yes and not (sys.stdin.isatty() and click.confirm(question, default=True, err=True)):
-            raise SettingsError(
-                f"{row.title} was not found.",
-                hint="Put it on PATH, or add --yes to have landline install its own copy.",
-            )
-        found = await asyncio.to_thread(getattr(install, row.install), cache)
-    return Program(path=found.path, version=found.version, origin=found.origin)
+    found: ClientProgram | None = await asyncio.to_thread(getattr(install, row.find), cache)
+    if found is not None:
+        return found
+    question = f"{row.title} was not found. Install it from npm into {cache} (a few hundred MB)?"
+    if not assume_yes and not (sys.stdin.isatty() and click.confirm(question, default=True, err=True)):
+        raise SettingsError(
+            f"{row.title} was not found.", hint="Put it on PATH, or add --yes to have landline install its own copy."
+        )
+    return await asyncio.to_thread(partial(getattr(install, row.install), cache, report=notice))
 
 
-def _print_receipt(title: str, program: Program, prepared: Launch) -> None:
-    notice(f"{title} {program.version} ({program.origin})")
+def _print_receipt(title: str, program: ClientProgram, prepared: Launch) -> None:
+    notice(f"{title} {program.version} ({program.path})")
     width = max(len(label) for label, _ in prepared.receipt)
     for label, text in prepared.receipt:
         click.echo(f"  {label:<{width}}  {text}", err=True)
-
-
-def _print_closing(exchanges: Sequence[Exchange]) -> None:
-    """What went through the gateway. Nothing at all is worth a word: the client may have talked to somebody else."""
-    if not exchanges:
-        notice("no request reached the gateway. If the client did answer, it was not from your model.")
-        return
-    usages = [exchange.usage for exchange in exchanges if exchange.usage is not None]
-    prompt, cached = sum(usage.prompt for usage in usages), sum(usage.cached for usage in usages)
-    output = sum(usage.output for usage in usages)
-    share = f" ({100 * cached / prompt:.0f} % from cache)" if prompt else ""
-    failed = sum(exchange.outcome not in {"completed", "client_closed"} for exchange in exchanges)
-    trouble = f", {failed} failed" if failed else ""
-    notice(f"{len(exchanges)} requests{trouble}; {prompt:,} prompt tokens{share}, {output:,} answered")

@@ -39,6 +39,10 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 # With both context variables set the client compacts at: declared window - min(max output, 20,000) - 13,000 tokens
 # (measured from 8k to 262k, both versions). One of them alone has no effect on 197.
+WINDOW_VARIABLE = "CLAUDE_CODE_MAX_CONTEXT_TOKENS"
+COMPACTION_VARIABLE = "CLAUDE_CODE_AUTO_COMPACT_WINDOW"
+OUTPUT_VARIABLE = "CLAUDE_CODE_MAX_OUTPUT_TOKENS"
+SMALLEST_COMPACTION_WINDOW = 100_000
 CLIENT_RESERVE = 13_000
 SUMMARY_RESERVE = 20_000
 LARGEST_OUTPUT = 32_000  # what the client asks for by itself for a model that it does not know
@@ -50,9 +54,9 @@ _MAY_DIFFER = frozenset(
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
         "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL",
         "CLAUDE_CODE_ATTRIBUTION_HEADER",
-        "CLAUDE_CODE_MAX_CONTEXT_TOKENS",
-        "CLAUDE_CODE_AUTO_COMPACT_WINDOW",
-        "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+        WINDOW_VARIABLE,
+        COMPACTION_VARIABLE,
+        OUTPUT_VARIABLE,
         "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST",
     }
 )
@@ -74,9 +78,15 @@ def declared_window(window: int) -> int:
     return window + CLIENT_RESERVE - min(CLIENT_RESERVE, window // 8)
 
 
-def compaction_point(window: int, max_output: int) -> int:
-    """Prompt tokens at which the client summarises the conversation, for the true `window`."""
-    return max(declared_window(window) - min(max_output, SUMMARY_RESERVE) - CLIENT_RESERVE, 0)
+def compaction_point(declared: int, max_output: int) -> int:
+    """Prompt tokens at which the client summarises the conversation, for the window that it was told."""
+    return max(declared - min(max_output, SUMMARY_RESERVE) - CLIENT_RESERVE, 0)
+
+
+def compaction_point_of(env: Mapping[str, str]) -> int:
+    """The same, for an environment that `launch_environment` made with a known window."""
+    declared = min(int(env[name]) for name in (WINDOW_VARIABLE, COMPACTION_VARIABLE))
+    return compaction_point(declared, int(env[OUTPUT_VARIABLE]))
 
 
 def small_window_advice(window: int) -> str:
@@ -232,9 +242,9 @@ def _chosen_names() -> tuple[str, ...]:
         *TIER_VARIABLES.values(),
         "ANTHROPIC_SMALL_FAST_MODEL",
         "CLAUDE_CODE_SUBAGENT_MODEL",
-        "CLAUDE_CODE_MAX_CONTEXT_TOKENS",
-        "CLAUDE_CODE_AUTO_COMPACT_WINDOW",
-        "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+        WINDOW_VARIABLE,
+        COMPACTION_VARIABLE,
+        OUTPUT_VARIABLE,
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
         "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL",
         "CLAUDE_CODE_ATTRIBUTION_HEADER",
@@ -256,9 +266,11 @@ def _limits(window: int, max_output: int, wanted: Mapping[str, str]) -> dict[str
     limits: dict[str, int] = {}
     if window > 0:
         declared = declared_window(window)
-        limits = {"CLAUDE_CODE_MAX_CONTEXT_TOKENS": declared, "CLAUDE_CODE_AUTO_COMPACT_WINDOW": declared}
+        limits[WINDOW_VARIABLE] = declared
+        # The lower of the two counts. 329 prints a warning below 100,000 and takes it for that; 197 only needs it set.
+        limits[COMPACTION_VARIABLE] = max(declared, SMALLEST_COMPACTION_WINDOW)
     if max_output > 0:
-        limits["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = max_output
+        limits[OUTPUT_VARIABLE] = max_output
     return {name: str(_at_most(wanted.get(name), limit)) for name, limit in limits.items()}
 
 

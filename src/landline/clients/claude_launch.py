@@ -17,7 +17,8 @@ from landline.clients.claude_settings import (
     read_settings_argument,
     read_user_settings,
 )
-from landline.clients.launching import Launch, Program, Request, Target, write_private
+from landline.clients.install import ClientProgram
+from landline.clients.launching import Launch, Request, Target, write_private
 from landline.errors import SettingsError
 
 _ARGUMENT_NOTE = "yours lies under landline's in one file; should the client find a key of yours invalid, it drops both"
@@ -29,7 +30,7 @@ class ClaudeCode:
 
     managed_root: Path = Path("/")
 
-    def check(self, target: Target, program: Program, request: Request) -> None:
+    def check(self, target: Target, program: ClientProgram, request: Request) -> None:
         """What can be known before there is a gateway: broken files, and settings that no overlay can undo."""
         self._overlay(target, request)
         files = read_user_settings(home=request.home, cwd=request.cwd, environ=request.environ)
@@ -40,7 +41,7 @@ class ClaudeCode:
                 hint="Remove the key there, or use 2.1.329 or newer, where landline can overrule it for one launch.",
             )
 
-    def prepare(self, target: Target, program: Program, request: Request) -> Launch:
+    def prepare(self, target: Target, program: ClientProgram, request: Request) -> Launch:
         env, overlay, wanted = self._overlay(target, request)
         receipt = _receipt(env, target, wanted)
         rest, own = claude_code.split_settings_argument(request.args)
@@ -99,9 +100,7 @@ def _receipt(env: dict[str, str], target: Target, wanted: dict[str, str]) -> tup
     lines = [("model", target.model)]
     if target.window > 0:
         output = int(env["CLAUDE_CODE_MAX_OUTPUT_TOKENS"])
-        declared = int(env["CLAUDE_CODE_AUTO_COMPACT_WINDOW"])
-        room = min(declared - claude_code.declared_window(target.window), 0)
-        point = max(claude_code.compaction_point(target.window, output) + room, 0)
+        point = claude_code.compaction_point_of(env)
         lines.append(("window", f"{target.window:,} tokens; compacts at about {point:,}; answers up to {output:,}"))
     else:
         lines.append(("window", "not known; the client waits for the backend's own limit"))

@@ -65,9 +65,7 @@ def find_claude(cache: Path, *, version: str | None = None, search_path: str | N
     return _cached_claude(cache, version)
 
 
-def install_claude(
-    cache: Path, *, version: str = NEWEST_KNOWN_CLAUDE, report: Callable[[str], None]
-) -> ClientProgram:
+def install_claude(cache: Path, *, version: str = NEWEST_KNOWN_CLAUDE, report: Callable[[str], None]) -> ClientProgram:
     """Install that version from npm into landline's cache, or return it where it is there already.
 
     The copy is used under the client's own licence. Two processes may do this at once. Raises LandlineError when npm

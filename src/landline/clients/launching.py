@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from landline.clients.install import ClientProgram
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -21,15 +23,6 @@ class Target:
     model: str
     window: int = 0
     tiers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """The client's executable, its version, and where it was found, in words."""
-
-    path: Path
-    version: str
-    origin: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +46,14 @@ class Launch:
 
 
 class Client(Protocol):
-    def check(self, target: Target, program: Program, request: Request) -> None:
+    def check(self, target: Target, program: ClientProgram, request: Request) -> None:
         """Raise SettingsError for what would make the launch go wrong, before anything is started.
 
         `target` is provisional: the model may be empty, and the base URL that of a gateway yet to be started.
         """
         ...
 
-    def prepare(self, target: Target, program: Program, request: Request) -> Launch: ...
+    def prepare(self, target: Target, program: ClientProgram, request: Request) -> Launch: ...
 
     def is_interactive(self, args: Sequence[str]) -> bool:
         """Whether these arguments open the client's own screen, given a terminal."""

@@ -23,8 +23,8 @@ class Outcome(StrEnum):
 class Notes(Struct):
     """What landline did to a request or an answer, in words; each text once, in order of appearance."""
 
-    repairs: list[str] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
+    repairs: list[str] = field(default_factory=list[str])
+    dropped: list[str] = field(default_factory=list[str])
 
     def repaired(self, what: str) -> None:
         if what not in self.repairs:

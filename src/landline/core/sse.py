@@ -80,7 +80,8 @@ def _parse(block: bytes) -> Frame | None:
     """One event without its blank line; None when it carries no data."""
     if block.startswith(b"data: ") and b"\n" not in block:
         return Frame(b"", block[6:])
-    event, data = b"", []
+    event = b""
+    data: list[bytes] = []
     for line in block.split(b"\n"):
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.routing import Mount, Route, Router
 
 from landline.config.settings import Settings
 from landline.errors import ErrorKind, LandlineError
+from landline.server.asgi import Receive, Scope, Send
 from landline.server.endpoints import Pages, TokenCounter
 from landline.server.frame import Frame
 from landline.server.journal import journal_to_stderr
@@ -39,10 +38,10 @@ def build_frame(line: Line) -> Frame:
         finally:
             await line.stop()
 
-    async def nothing_here(request: Request) -> Response:
+    async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
         raise LandlineError(
             ErrorKind.NOT_FOUND,
-            f"landline serves no {request.method} {request.url.path[:120]}.",
+            f"landline serves no {scope['method']} {scope['path'][:120]}.",
             hint="It serves /v1/messages, /v1/messages/count_tokens, /v1/models, /health and /ready.",
         )
 
@@ -57,7 +56,7 @@ def build_frame(line: Line) -> Frame:
             Route("/", pages.hello, methods=["GET", "OPTIONS"]),
             Route("/api/hello", pages.hello, methods=["GET", "POST", "OPTIONS"]),
             Route("/api/event_logging/{rest:path}", pages.hello, methods=["GET", "POST"]),
-            Route("/{rest:path}", nothing_here, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+            Mount("/", nothing_here),
         ],
         redirect_slashes=False,
         lifespan=lifespan,

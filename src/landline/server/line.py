@@ -54,7 +54,6 @@ class Line:
         return Names(self.backend.served, models.default, models.aliases, models.tiers)
 
     async def start(self) -> None:
-        await self.client.__aenter__()
         self.journal.start()
         self._watch = asyncio.create_task(self._keep_looking())
 
@@ -64,7 +63,7 @@ class Line:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-        await self.client.__aexit__(None, None, None)
+        self.client.close()
         await self.journal.stop()
 
     async def look(self) -> None:

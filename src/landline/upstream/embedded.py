@@ -1,9 +1,9 @@
 """The small model that runs without a server of the user's: llama.cpp through `xllamacpp`, in a child of this process.
 
-A child, although the library can run inside our own process, because measured with xllamacpp 2026.10: loading holds the
-interpreter lock for its whole time (0.4 to 0.7 s in which no event loop turns), and stopping the server while it
-answers a request hangs for as long as that request lasts, at exit too. A child is simply ended. Must not know what the
-model is used for; `embedded_child.py` is what runs on the other side.
+A child, although the library can run inside our own process, because measured with xllamacpp 2026.10.11549: loading
+holds the interpreter lock for its whole time (0.4 to 0.7 s in which no event loop turns), and neither stopping the
+server nor leaving the interpreter comes to an end while a request runs (given up on after 6 s). A child is
+simply ended. Must not know what the model is used for; `embedded_child.py` is what runs on the other side.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Child:
     lifeline: IO[bytes]
 
     def end(self) -> None:
-        # Ended by signal, not asked: asked, it would first finish the request that it is answering.
+        # Ended by signal, not asked: a normal stop does not come to an end while a request runs.
         self.process.terminate()
         try:
             self.process.wait(STOP_TIMEOUT_S)
@@ -106,7 +106,7 @@ def start_embedded(weights: Path, *, window: int, threads: int, parallel: int = 
         raise LandlineError(
             ErrorKind.BACKEND_UNAVAILABLE,
             f"The embedded model did not start: {cause}",
-            hint=f"If the file is damaged, remove {weights} and run `landline demo` again; it needs 0.7 GB of memory.",
+            hint=f"If the file is damaged, remove {weights} and run `landline demo` again; it needs 0.6 GB of memory.",
         )
     return EmbeddedModel(child, url=ready.url, model=MODEL_NAME, window=window)
 

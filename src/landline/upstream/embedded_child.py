@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
     if "url" in answer:
         _be_quiet()
         sys.stdin.buffer.read()
-    # Not a normal exit: that would wait for the requests that still run.
+    # Not a normal exit: that one hangs while a request runs.
     os._exit(0 if "url" in answer else 1)
 
 

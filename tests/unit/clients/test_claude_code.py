@@ -141,11 +141,12 @@ def test_an_unknown_window_sets_no_limit():
 @pytest.mark.parametrize("window", [4096, 8192, 16_384, 32_768, 65_536, 104_000, 131_072, 262_144, 1_000_000])
 def test_the_client_compacts_inside_the_true_window_with_room_for_its_answer(window: int):
     output = output_limit(window)
-    point = compaction_point(window, output)
+    point = compaction_point(declared_window(window), output)
     assert window // 2 <= point
     assert point + min(output, 20_000) < window
     assert declared_window(window) >= window
     assert (declared_window(window) == window) is (window >= 104_000)
+    assert claude_code.compaction_point_of(environment(window=window)) == point
 
 
 @pytest.mark.parametrize(("window", "word"), [(0, ""), (8192, "CLAUDE_CODE_SIMPLE"), (32_768, "compact"), (64_000, "")])

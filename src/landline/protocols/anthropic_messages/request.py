@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -40,6 +41,12 @@ _requests = msgspec.json.Decoder(WireRequest)
 _contents = msgspec.json.Decoder(WireContent)
 _sources = msgspec.json.Decoder(WireSource)
 
+# One escape of JSON text: a surrogate pair, half of one, or any other.
+_ESCAPES = re.compile(
+    rb"\\\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
 _CHOICES = {"auto": "auto", "any": "any", "tool": "tool", "none": "none"}
 
 
@@ -49,7 +56,7 @@ def decode_request(body: bytes, notes: Notes, *, counting: bool = False) -> tupl
     `counting` is for count_tokens, whose body has no max_tokens.
     """
     try:
-        wire = _requests.decode(body)
+        wire = _requests.decode(_whole_characters(body, notes))
         conversation = _conversation(wire, notes)
     except msgspec.ValidationError as error:
         raise _invalid(_place(str(error))) from None
@@ -57,9 +64,35 @@ def decode_request(body: bytes, notes: Notes, *, counting: bool = False) -> tupl
         raise _invalid(f"The request body is not valid JSON: {error}.") from None
     if not wire.messages:
         raise _invalid("messages: at least one message is required.")
+    if not counting and not conversation.system and not any(message.blocks for message in conversation.messages):
+        raise _invalid("messages: at least one message must have content.")
     if not counting and wire.max_tokens is not None and wire.max_tokens < 1:
         raise _invalid("max_tokens: must be at least 1.")
     return wire, conversation
+
+
+def _whole_characters(body: bytes, notes: Notes) -> bytes:
+    """The body with U+FFFD for each half of a surrogate pair.
+
+    Clients shorten texts in the middle of a pair and write the half as an escape, which is JSON to them but no text to
+    any decoder or tokenizer: refused once, the conversation that holds it could never go on.
+    """
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    halves = 0
+
+    def mended(found: re.Match[bytes]) -> bytes:
+        nonlocal halves
+        if found["half"] is None:
+            return found[0]
+        halves += 1
+        return rb"\ufffd"
+
+    whole = _ESCAPES.sub(mended, body)
+    if not halves:
+        return body
+    notes.repaired("half of a surrogate pair read as U+FFFD")
+    return whole
 
 
 def _conversation(wire: WireRequest, notes: Notes) -> Conversation:
@@ -190,8 +223,9 @@ def _document(block: WireBlock, place: str) -> Document:
             return Document(source.media_type or "text/plain", title, source.data)
         case "base64" if source.media_type.startswith("text/"):
             try:
-                return Document(source.media_type, title, base64.b64decode(source.data).decode("utf-8", "replace"))
-            except binascii.Error:
+                data = base64.b64decode("".join(source.data.split()), validate=True)
+                return Document(source.media_type, title, data.decode("utf-8", "replace"))
+            except (binascii.Error, ValueError):
                 raise _invalid(f"{place}.source.data: is not base64.") from None
         case _:
             return Document(source.media_type or source.type, title)

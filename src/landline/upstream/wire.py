@@ -1,0 +1,319 @@
+"""HTTP/1.1 towards a model server, on httptools: just what streaming an answer needs.
+
+A connection carries one request at a time and goes back to the pool when its answer was read to the end; an answer
+that is left early closes its connection, which is how model servers are told to stop generating. The end of the bytes
+is the end of the answer, framed well or not: whether an answer is complete is for its protocol to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from typing import cast
+from urllib.parse import urlsplit
+
+import httptools
+from msgspec import Struct
+
+HIGH_WATER = 256 * 1024  # bytes read ahead of the reader before the socket is left alone
+KEEP_ALIVE_S = 4.0  # vLLM closes idle connections after 5 s: use none that may be closing
+HEAD_LIMIT = 64 * 1024
+
+
+class WireError(Exception):
+    """The server could not be reached, or its answer is not HTTP."""
+
+
+class SilenceError(Exception):
+    """The server said nothing for longer than it may."""
+
+
+class StaleError(Exception):
+    """A connection from the pool was closed by the server before it answered: ask again on a new one."""
+
+
+class Address(Struct, frozen=True):
+    host: str
+    port: int
+    secure: bool
+
+
+def split_url(url: str) -> tuple[Address, str]:
+    """Where to connect, and the request target. Raises WireError."""
+    try:
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        address = Address(parts.hostname or "", parts.port or (443 if secure else 80), secure)
+    except ValueError as error:
+        raise WireError(f"{url} is not a URL") from error
+    if not address.host or parts.scheme not in ("http", "https"):
+        raise WireError(f"{url} is not an http(s) URL")
+    target = parts.path or "/"
+    return address, f"{target}?{parts.query}" if parts.query else target
+
+
+class Connection(asyncio.Protocol):
+    """One connection, and the answer that it carries now."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, silence_s: float) -> None:
+        self.idle_since = 0.0
+        self.closed = False
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.complete = False  # the answer was read to its end, as its framing says
+        self._loop = loop
+        self._silence_s = silence_s
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpResponseParser | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._paused = False
+        self._head_size = 0
+        self._head_done = False
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._last = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    # ---------------------------------------------------------------------------------------- for the pool
+
+    def send(self, head: bytes, body: bytes | None) -> None:
+        """Begins the next request. The transport takes the body over; nothing here keeps it."""
+        assert self._transport is not None
+        self.status, self.headers, self.complete = 0, {}, False
+        self._head_done, self._head_size, self._error = False, 0, None
+        self._parser = httptools.HttpResponseParser(self)
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(self._silence_s, self._look)
+        if body:
+            self._transport.writelines((head, body))
+        else:
+            self._transport.write(head)
+
+    @property
+    def reusable(self) -> bool:
+        parser = self._parser
+        return self.complete and not self.closed and parser is not None and parser.should_keep_alive()
+
+    async def head(self) -> None:
+        """Waits for status and headers. Raises WireError, SilenceError; StaleError when nothing at all came."""
+        while not self._head_done:
+            if self._error is not None:
+                raise self._error
+            if self.closed:
+                raise StaleError
+            await self._wait()
+
+    def end(self) -> None:
+        """The request is over, well or not: no timer runs on."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._pieces, self._size = [], 0
+
+    def abort(self) -> None:
+        """Closes at once: what the server still sends is of no use."""
+        self.end()
+        self.closed = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # ---------------------------------------------------------------------------------------- for the reader
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, all bytes of one read at a time. Raises SilenceError, WireError."""
+        while True:
+            if self._pieces:
+                pieces = self._pieces
+                self._pieces, self._size = [], 0
+                if self._paused:
+                    self._resume()
+                yield pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            elif self._error is not None:
+                raise self._error
+            elif self.complete or self.closed:
+                return
+            else:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _look(self) -> None:
+        """The timer: has the server been silent for too long? One timer a request, none a read."""
+        silent_s = self._loop.time() - self._last
+        if silent_s >= self._silence_s and not self._paused:
+            self._error = SilenceError()
+            self._timer = None
+            self._wake()
+        else:
+            self._timer = self._loop.call_later(max(self._silence_s - silent_s, 0.05), self._look)
+
+    def _resume(self) -> None:
+        self._paused = False
+        self._last = self._loop.time()
+        if self._transport is not None and not self.closed:
+            self._transport.resume_reading()
+
+    # ---------------------------------------------------------------------------------------- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not subclasses
+
+    def data_received(self, data: bytes) -> None:
+        parser = self._parser
+        if parser is None or self.complete:  # bytes that nobody asked for
+            self.abort()
+            return
+        self._last = self._loop.time()
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._error = WireError(f"not HTTP: {error}")
+            self.abort()
+        if not self._head_done:
+            self._head_size += len(data)
+            if self._head_size > HEAD_LIMIT:
+                self._error = WireError("endless response headers")
+                self.abort()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self._transport = None
+        self._wake()
+
+    # ---------------------------------------------------------------------------------------- httptools
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        assert self._parser is not None
+        status = self._parser.get_status_code()
+        if status >= 200:
+            self.status, self._head_done = status, True
+        else:
+            self.headers = {}  # 100 Continue and its like announce another answer
+
+    def on_body(self, body: bytes) -> None:
+        self._pieces.append(body)
+        self._size += len(body)
+        if self._size > HIGH_WATER and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self._head_done:
+            self.complete = True
+
+
+class Pool:
+    """Idle connections by address, youngest first."""
+
+    def __init__(self, *, connect_timeout_s: float, silence_s: float) -> None:
+        self._connect_timeout_s = connect_timeout_s
+        self._silence_s = silence_s
+        self._idle: dict[Address, deque[Connection]] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    async def request(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, fresh: bool = False
+    ) -> tuple[Address, Connection]:
+        """A connection whose answer has begun (status and headers are there). Raises WireError, SilenceError."""
+        address, target = split_url(url)
+        head = _request_head(method, target, address, headers, len(body) if body else 0)
+        connection = None if fresh else self._take(address)
+        if connection is not None:
+            try:
+                return address, await self._exchange(connection, head, body)
+            except StaleError:
+                pass  # it lay too long in the pool; a server that is really gone refuses the next one
+        try:
+            return address, await self._exchange(await self._connect(address), head, body)
+        except StaleError:
+            raise WireError("closed the connection without an answer") from None
+
+    def give_back(self, address: Address, connection: Connection) -> None:
+        """Takes a connection whose answer is over: keeps it if it can be used again."""
+        if not connection.reusable:
+            connection.abort()
+            return
+        connection.end()
+        connection.idle_since = asyncio.get_running_loop().time()
+        self._idle.setdefault(address, deque()).append(connection)
+
+    def close(self) -> None:
+        for waiting in self._idle.values():
+            for connection in waiting:
+                connection.abort()
+        self._idle.clear()
+
+    def _take(self, address: Address) -> Connection | None:
+        waiting = self._idle.get(address)
+        if not waiting:
+            return None
+        oldest_allowed = asyncio.get_running_loop().time() - KEEP_ALIVE_S
+        while waiting and (waiting[0].closed or waiting[0].idle_since < oldest_allowed):
+            waiting.popleft().abort()
+        while waiting:
+            connection = waiting.pop()
+            if not connection.closed:
+                return connection
+        return None
+
+    async def _connect(self, address: Address) -> Connection:
+        loop = asyncio.get_running_loop()
+        if address.secure and self._tls is None:
+            self._tls = ssl.create_default_context()
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(loop, silence_s=self._silence_s),
+                    address.host,
+                    address.port,
+                    ssl=self._tls if address.secure else None,
+                )
+        except TimeoutError:
+            raise WireError(f"did not accept a connection within {self._connect_timeout_s:g} s") from None
+        except ssl.SSLError as error:
+            raise WireError(f"TLS failed: {error.reason or error}") from None
+        except OSError as error:
+            raise WireError("refused the connection" if error.errno else "could not be found") from None
+        return connection
+
+    async def _exchange(self, connection: Connection, head: bytes, body: bytes | None) -> Connection:
+        try:
+            connection.send(head, body)
+            await connection.head()
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+
+def _request_head(method: str, target: str, address: Address, headers: Mapping[str, str], size: int) -> bytes:
+    name = f"[{address.host}]" if ":" in address.host else address.host
+    default = 443 if address.secure else 80
+    lines = [f"{method} {target} HTTP/1.1", f"host: {name}" if address.port == default else f"host: {name}:{address.port}"]
+    lines += [f"{header}: {value}" for header, value in headers.items()]
+    if size:
+        lines.append(f"content-length: {size}")
+    text = "\r\n".join(lines)
+    if "\n" in text.replace("\r\n", ""):
+        raise WireError("a header holds a line break")
+    return (text + "\r\n\r\n").encode("latin-1")
