@@ -59,6 +59,8 @@ class Claude:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.root),
+            "TMPDIR": str(self.root / "tmp"),
+            "CLAUDE_CODE_TMPDIR": str(self.root / "tmp"),
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
             "IS_SANDBOX": "1",  # a test may run as root
@@ -81,7 +83,8 @@ class Claude:
         env: Mapping[str, str] | None = None,
     ) -> AsyncIterator[asyncio.subprocess.Process]:
         """The running client, which is killed with all its children at the end, if it still runs."""
-        self.project.mkdir(parents=True, exist_ok=True)
+        for folder in (self.project, self.root / "tmp"):
+            folder.mkdir(parents=True, exist_ok=True)
         command = [str(self.program.path), "-p", prompt, "--dangerously-skip-permissions", "--output-format", "json"]
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from tests.fixtures_real import claude_programs
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from landline.clients.install import ClientProgram
+from tests.clients.claude import Claude
+from tests.fixtures_real import CLAUDE_VERSIONS, claude_programs
 
 __all__ = ["claude_programs"]
+
+
+@pytest.fixture(params=CLAUDE_VERSIONS)
+def claude(request: pytest.FixtureRequest, claude_programs: Mapping[str, ClientProgram], tmp_path: Path) -> Claude:
+    """The client in each pinned version, with an empty home."""
+    return Claude(claude_programs[request.param], tmp_path / "home")

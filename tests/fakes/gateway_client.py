@@ -92,8 +92,16 @@ class GatewayClient:
         """Sends bytes and reads until the gateway closes; raises TimeoutError when it does not."""
         async with self.connection() as (reader, writer):
             writer.write(data)
-            async with asyncio.timeout(timeout_s):
-                return await reader.read()
+            return await self.rest(reader, timeout_s=timeout_s)
+
+    async def rest(self, reader: asyncio.StreamReader, *, timeout_s: float = 5) -> bytes:
+        """What still comes until the gateway closes, in order or by a reset."""
+        out = bytearray()
+        async with asyncio.timeout(timeout_s):
+            with contextlib.suppress(ConnectionError):
+                while piece := await reader.read(65536):
+                    out += piece
+        return bytes(out)
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:

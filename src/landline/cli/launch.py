@@ -150,9 +150,11 @@ async def _run(row: _Row, args: Sequence[str], settings: Settings, options: _Opt
             prepared = client.prepare(target, program, request)
             _print_receipt(row.title, program, prepared)
             code = await run_client(prepared.argv, prepared.env)
-        on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-        if tally is not None and (options.receipt or (on_terminal and client.is_interactive(args))):
+        interactive = sys.stdin.isatty() and sys.stdout.isatty() and client.is_interactive(args)
+        if tally is not None and (options.receipt or interactive):
             notice(tally.text())
+        if interactive and prepared.afterwards:
+            notice(prepared.afterwards)
         return code
 
 

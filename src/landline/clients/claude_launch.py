@@ -21,6 +21,8 @@ from landline.clients.install import ClientProgram
 from landline.clients.launching import Launch, Request, Target, write_private
 from landline.errors import SettingsError
 
+# The client ends with a command to go on that names our temporary file (329).
+_RESUME_NOTE = "to go on later: the same `landline launch claude ...` with `-- --resume ID` (the file above is gone)"
 _ARGUMENT_NOTE = "yours lies under landline's in one file; should the client find a key of yours invalid, it drops both"
 
 
@@ -50,7 +52,8 @@ class ClaudeCode:
             receipt += (("--settings", _ARGUMENT_NOTE),)
         file = request.folder / "claude-settings.json"
         write_private(file, json.dumps(overlay, indent=1))
-        return Launch(argv=(str(program.path), "--settings", str(file), *rest), env=env, receipt=receipt)
+        argv = (str(program.path), "--settings", str(file), *rest)
+        return Launch(argv=argv, env=env, receipt=receipt, afterwards=_RESUME_NOTE)
 
     def _overlay(self, target: Target, request: Request) -> tuple[dict[str, str], dict[str, object], dict[str, str]]:
         """The environment, the overlay, and what the user himself had set. Raises where managed settings win."""

@@ -38,11 +38,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """A command ready to run. `receipt`: label and text of each line that tells the user what was set."""
+    """A command ready to run.
+
+    `receipt`: label and text of each line that tells the user what was set. `afterwards`: a line for the end of a
+    session on the client's own screen.
+    """
 
     argv: tuple[str, ...]
     env: dict[str, str] = field(repr=False)
     receipt: tuple[tuple[str, str], ...]
+    afterwards: str = ""
 
 
 class Client(Protocol):

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 FRAME_LIMIT = 16 * 1024 * 1024  # bytes of one event; a peer that sends more is not speaking the protocol
 
+_DATA = (b"data", b"\xef\xbb\xbfdata")  # the second behind a byte order mark, which may open the stream
+
 
 class FrameTooLarge(ValueError):
     """One event grew beyond FRAME_LIMIT."""
@@ -85,7 +87,7 @@ def _parse(block: bytes) -> Frame | None:
     for line in block.split(b"\n"):
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
-        if name == b"data":
+        if name in _DATA:
             data.append(value)
         elif name == b"event":
             event = value

@@ -33,9 +33,11 @@ def route(asked: str, names: Names) -> Route:
     """Exact, then alias, then base name and case, then tier, then the default."""
     if asked in names.served:
         return Route(asked, "exact")
+    if asked.startswith(LISTED_PREFIX):
+        asked = unlisted(asked)
+    if asked in names.served:
+        return Route(asked, "exact")
     plain = _LONG_CONTEXT.sub("", asked)
-    if plain.startswith(LISTED_PREFIX):
-        plain = unlisted(plain)
     for name, rule in ((asked, "alias"), (plain, "alias")):
         if name in names.aliases:
             return Route(names.aliases[name], rule)
@@ -60,14 +62,16 @@ def _same_base(asked: str, served: Sequence[str]) -> str | None:
 def listed(model: str) -> str:
     """The id under which a served model is listed to clients that want names like Anthropic's.
 
-    Reversible, and without a tier's name in it: clients give models with such names another prompt. Letters of tiers
-    are broken by a mark that no model name holds.
+    Reversible, and without a tier's name in it: clients give models with such names another prompt. A mark behind the
+    first letter breaks the names of tiers; a mark that is part of the model's own name is doubled.
     """
-    return LISTED_PREFIX + _TIER.sub(lambda found: f"{found[0][0]}~{found[0][1:]}", model)
+    return LISTED_PREFIX + _TIER_LETTER.sub(r"\1~", model.replace("~", "~~"))
 
 
 def unlisted(ident: str) -> str:
-    return ident.removeprefix(LISTED_PREFIX).replace("~", "")
+    return _MARK.sub(r"\1", ident.removeprefix(LISTED_PREFIX))
 
 
-_TIER = re.compile("opus|sonnet|haiku|fable", re.IGNORECASE)
+# Looks ahead, because names may overlap: "opusonnet".
+_TIER_LETTER = re.compile("(?=opus|sonnet|haiku|fable)(.)", re.IGNORECASE)
+_MARK = re.compile("~(~?)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -13,6 +12,14 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = (b"content-type", b"application/json")
+
+
+class BodySilence(Exception):
+    """The request body stopped coming. Raised by `receive`."""
+
+
+class AnswerBegun(RuntimeError):
+    """An answer was begun twice: what went wrong behind its beginning cannot be told by a status any more."""
 
 
 class ClientGone(Exception):
@@ -27,17 +34,17 @@ def header(scope: Scope, name: bytes) -> str:
     return ""
 
 
-async def read_body(scope: Scope, receive: Receive, *, limit: int, silence_s: float) -> bytes:
+async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
     """The whole request body. Raises LandlineError when it is too large or stops coming, ClientGone on a hang-up."""
     told = header(scope, b"content-length")
     if told.isdigit() and int(told) > limit:
         raise _too_large(limit)
-    first = await _next(receive, silence_s)
+    first = await _next(receive)
     if not first.get("more_body"):
         return _checked(first["body"], limit)
     out = bytearray(first["body"])
     while True:
-        message = await _next(receive, silence_s)
+        message = await _next(receive)
         out += message["body"]
         if len(out) > limit:
             raise _too_large(limit)
@@ -45,14 +52,13 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, silence_s: fl
             return bytes(out)
 
 
-async def _next(receive: Receive, silence_s: float) -> MutableMapping[str, Any]:
+async def _next(receive: Receive) -> MutableMapping[str, Any]:
     try:
-        async with asyncio.timeout(silence_s):
-            message = await receive()
-    except TimeoutError:
+        message = await receive()
+    except BodySilence:
         raise LandlineError(
             ErrorKind.INVALID_REQUEST,
-            f"The request body stopped coming for {silence_s:g} s.",
+            "The request body stopped coming.",
             hint="gateway.body_timeout_s in landline.toml is the limit.",
         ) from None
     if message["type"] == "http.disconnect":

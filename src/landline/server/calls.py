@@ -3,7 +3,7 @@
     async with Call(line, scope, send) as call:
         call.authenticate()
         ...
-        call.watch(receive)                       # from here on, a hang-up cancels the work
+        call.watch()                              # from here on, a hang-up cancels the work
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from landline.core.exchange import Exchange, Outcome
 from landline.errors import LandlineError
 from landline.policy.auth import check_key, presented_keys
 from landline.server.answer import refuse
-from landline.server.asgi import ClientGone, Receive, Scope, Send, header
+from landline.server.asgi import ClientGone, Scope, Send, header
 from landline.server.line import Line
 
 
@@ -29,7 +29,7 @@ class Call:
         self._scope = scope
         self._send = send
         self._work: asyncio.Task[object] | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._read = False  # whether the request was read to its end
         self._gone = False
         self._began = time.perf_counter()
         self.exchange = Exchange(
@@ -60,10 +60,10 @@ class Call:
         presented = presented_keys(header(self._scope, b"authorization"), header(self._scope, b"x-api-key"))
         check_key(presented, self._line.settings.gateway.keys)
 
-    def watch(self, receive: Receive) -> None:
+    def watch(self) -> None:
         """Cancels the work as soon as the client hangs up. Called when the request was read to its end."""
-        assert self._work is not None
-        self._watcher = asyncio.create_task(self._wait_for_hang_up(receive))
+        self._read = True
+        self._scope["landline.hang_up"](self._hang_up)
 
     def headers_arrived(self) -> None:
         self.exchange.headers_s = time.perf_counter() - self._began
@@ -81,25 +81,22 @@ class Call:
             case asyncio.CancelledError() if self._gone:
                 assert self._work is not None
                 self._work.uncancel()
-                self.exchange.outcome = Outcome.CLIENT_CLOSED
+                if self.exchange.outcome is Outcome.OPEN:
+                    self.exchange.outcome = Outcome.CLIENT_CLOSED
             case LandlineError():
-                await refuse(self._send, error, self.exchange, unread=self._watcher is None)
+                await refuse(self._send, error, self.exchange, unread=not self._read)
             case _:
                 self.exchange.outcome, self.exchange.error = Outcome.FAILED, type(error).__name__
                 return False
         return True
 
     def _settle(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
+        self._work = None  # a hang-up from now on has nothing to cancel
         self.exchange.total_s = time.perf_counter() - self._began
         self._line.open.discard(self)
         self._line.journal.put(self.exchange)
 
-    async def _wait_for_hang_up(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self._gone = True
-        assert self._work is not None
-        self._work.cancel()
-
+    def _hang_up(self) -> None:
+        if self._work is not None:
+            self._gone = True
+            self._work.cancel()

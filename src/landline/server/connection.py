@@ -1,53 +1,376 @@
-"""One client connection, with the deadline that uvicorn lacks: a request head must arrive whole, and in time."""
+"""One client connection, on httptools: HTTP/1.1 in, ASGI calls, answers out. Runs under uvicorn's server.
+
+In place of uvicorn's own protocol, for what that lacks: deadlines for half-sent heads and bodies, a call on a hang-up
+that needs no task of its own, and one write for the head of an answer and its first bytes. Two things beyond ASGI:
+`scope["landline.hang_up"]` takes the function to call when the client leaves, and `receive` raises `BodySilence`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-from typing import Any
+import http
+import logging
+from collections import deque
+from collections.abc import Callable, MutableMapping
+from typing import Any, cast
+from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from landline.server.asgi import AnswerBegun, BodySilence
+
+HEAD_LIMIT = 64 * 1024
+READ_AHEAD = 1024 * 1024  # bytes of a body kept before its reader is woken, and beyond which the socket waits
+
+log = logging.getLogger("landline")
+
+Message = MutableMapping[str, Any]
+_STATUS = {status: f"HTTP/1.1 {status} {_phrase}\r\n".encode() for status, _phrase in (
+    *((int(known), known.phrase) for known in http.HTTPStatus), (529, "Overloaded"),
+)}
+_BAD_REQUEST = b'{"type":"error","error":{"type":"invalid_request_error","message":"This is not an HTTP/1.1 request."}}'
 
 
-class Connection(HttpToolsProtocol):
-    """Closes a connection whose request head does not come to its end within `header_timeout_s`."""
+class Deadlines:
+    """Seconds that a client may take. `idle_s`: between two requests."""
 
-    def __init__(self, *args: Any, header_timeout_s: float, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._header_timeout_s = header_timeout_s
-        self._deadline: asyncio.TimerHandle | None = None
+    __slots__ = ("body_s", "head_s", "idle_s")
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._arm()
+    def __init__(self, *, head_s: float, body_s: float, idle_s: float = 75.0) -> None:
+        self.head_s = head_s
+        self.body_s = body_s
+        self.idle_s = idle_s
+
+
+class Connection(asyncio.Protocol):
+    """Carries one exchange at a time; requests sent ahead wait in order."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        deadlines: Deadlines,
+    ) -> None:
+        self._app = config.loaded_app
+        self._state = server_state
+        self._deadlines = deadlines
+        self._loop = _loop or asyncio.get_event_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._client: tuple[str, int] | None = None
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_size = 0
+        self._reading: Exchange | None = None  # whose body is coming in
+        self._running: Exchange | None = None  # who may answer
+        self._waiting: deque[Exchange] = deque()
+        self._drained: asyncio.Future[None] | None = None  # set while the client reads too slowly
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
+
+    # ---------------------------------------------------------------------------------------- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+        self._state.connections.add(self)  # type: ignore[arg-type]
+        self._time(self._deadlines.head_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
-        super().connection_lost(exc)
+        self._state.connections.discard(self)  # type: ignore[arg-type]
+        self._transport = None
+        self._stop_timer()
+        self.resume_writing()
+        self._waiting.clear()
+        for exchange in {self._running, self._reading} - {None}:
+            assert exchange is not None
+            exchange.client_left()
+
+    def eof_received(self) -> bool:
+        return False  # a client that stops sending has hung up
+
+    def data_received(self, data: bytes) -> None:
+        if self._reading is None:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._refuse()
+            return
+        if self._reading is None and self._head_size > HEAD_LIMIT:
+            self._refuse()
+
+    def pause_writing(self) -> None:
+        self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    # ---------------------------------------------------------------------------------------- httptools
 
     def on_message_begin(self) -> None:
-        if self._deadline is None:
-            self._arm()
-        super().on_message_begin()
+        self._url, self._headers = b"", []
+        if self._running is None:
+            self._time(self._deadlines.head_s)
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self._disarm()
-        super().on_headers_complete()
+        self._stop_timer()
+        self._head_size = 0
+        parsed = httptools.parse_url(self._url)
+        raw_path = parsed.path or b"/"
+        path = raw_path.decode("latin-1")
+        scope: Message = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": self._parser.get_http_version(),
+            "method": self._parser.get_method().decode("latin-1"),
+            "scheme": "http",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": parsed.query or b"",
+            "root_path": "",
+            "headers": self._headers,
+            "client": self._client,
+            "server": None,
+            "state": {},
+        }
+        exchange = Exchange(self, scope, keep_alive=self._parser.should_keep_alive())
+        self._reading = exchange
+        if (b"expect", b"100-continue") in self._headers and self._transport is not None and self._running is None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._running is None:
+            self._start(exchange)
+        else:
+            self._waiting.append(exchange)
+            self._pause_reading()
 
-    def _arm(self) -> None:
-        self._deadline = self.loop.call_later(self._header_timeout_s, self._late)
+    def on_body(self, body: bytes) -> None:
+        assert self._reading is not None
+        if self._reading.take(body) > READ_AHEAD:
+            self._pause_reading()
 
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def on_message_complete(self) -> None:
+        exchange, self._reading = self._reading, None
+        if exchange is not None:
+            exchange.whole()
 
-    def _late(self) -> None:
-        self._deadline = None
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.close()
+    # ---------------------------------------------------------------------------------------- for Exchange
+
+    async def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+            if self._drained is not None:
+                await asyncio.shield(self._drained)
+
+    def resume_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing() and not self._waiting:
+            self._transport.resume_reading()
+
+    @property
+    def body_s(self) -> float:
+        return self._deadlines.body_s
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop
+
+    @property
+    def closing(self) -> bool:
+        return self._closing
+
+    def answered(self, *, keep_alive: bool) -> None:
+        """The running exchange has written all of its answer."""
+        self._state.total_requests += 1
+        exchange, self._running = self._running, None
+        unread = exchange is not None and exchange is self._reading
+        if not keep_alive or self._closing or unread:
+            self.close()
+        elif self._waiting:
+            self._start(self._waiting.popleft())
+            self.resume_reading()
+        else:
+            self._time(self._deadlines.idle_s)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def shutdown(self) -> None:
+        """The server stops: idle connections close now, the others behind their answer."""
+        self._closing = True
+        if self._running is None:
+            self.close()
+
+    # ---------------------------------------------------------------------------------------- own
+
+    def _start(self, exchange: Exchange) -> None:
+        self._running = exchange
+        self._stop_timer()
+        task = self._loop.create_task(exchange.run(self._app))
+        task.add_done_callback(self._state.tasks.discard)
+        self._state.tasks.add(task)
+
+    def _pause_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def _refuse(self) -> None:
+        if self._transport is not None and self._running is None:
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(_BAD_REQUEST)
+            self._transport.write(_STATUS[400] + head + _BAD_REQUEST)
+        self.close()
+
+    def _time(self, limit_s: float) -> None:
+        self._stop_timer()
+        self._timer = self._loop.call_later(limit_s, self.close)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
-def connection_class(*, header_timeout_s: float) -> Any:
-    """A factory for uvicorn, which makes a connection from `config`, `server_state` and so on."""
-    return functools.partial(Connection, header_timeout_s=header_timeout_s)
+class Exchange:
+    """One request and its answer, as the ASGI application sees them."""
+
+    __slots__ = (
+        "_chunked", "_connection", "_gone", "_hang_up", "_head", "_keep_alive", "_last", "_message", "_pieces",
+        "_scope", "_size", "_started", "_waiter", "_whole",
+    )
+
+    def __init__(self, connection: Connection, scope: Message, *, keep_alive: bool) -> None:
+        self._connection = connection
+        self._scope = scope
+        self._keep_alive = keep_alive
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._whole = False  # the body is here
+        self._gone = False  # the client hung up
+        self._last = 0.0
+        self._waiter: asyncio.Future[None] | None = None
+        self._hang_up: Callable[[], None] | None = None
+        self._started = False
+        self._head = b""  # written together with the first bytes of the body
+        self._chunked = False
+        self._message = False  # the body was handed over to its end
+        scope["landline.hang_up"] = self._set_hang_up
+
+    async def run(self, app: Any) -> None:
+        try:
+            await app(self._scope, self.receive, self.send)
+        except Exception:
+            log.exception("request failed behind the outermost frame")
+            self._connection.close()
+
+    # ---------------------------------------------------------------------------------------- for Connection
+
+    def take(self, body: bytes) -> int:
+        """A piece of the request body; returns the bytes that wait."""
+        self._pieces.append(body)
+        self._size += len(body)
+        self._last = self._connection.loop.time()
+        if self._size > READ_AHEAD:
+            self._wake()
+        return self._size
+
+    def whole(self) -> None:
+        self._whole = True
+        self._wake()
+
+    def client_left(self) -> None:
+        self._gone = True
+        self._wake()
+        if self._hang_up is not None:
+            self._hang_up()
+
+    # ---------------------------------------------------------------------------------------- ASGI
+
+    async def receive(self) -> Message:
+        loop = self._connection.loop
+        self._last = loop.time()
+        while not (self._whole or self._gone or self._size > READ_AHEAD):
+            self._waiter = loop.create_future()
+            timer = loop.call_later(self._last + self._connection.body_s - loop.time(), self._wake)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+            if not (self._whole or self._gone or self._size > READ_AHEAD):
+                if loop.time() - self._last >= self._connection.body_s:
+                    raise BodySilence
+        if self._gone or self._message:
+            return {"type": "http.disconnect"}
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces, self._size = [], 0
+        self._message = self._whole
+        if not self._whole:
+            self._connection.resume_reading()
+        return {"type": "http.request", "body": body, "more_body": not self._whole}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._begin(message["status"], message.get("headers", ()))
+            return
+        body: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        if self._scope["method"] == "HEAD":
+            body = b""
+        elif self._chunked:
+            if body:
+                body = b"%x\r\n%b\r\n" % (len(body), body)
+            if not more:
+                body += b"0\r\n\r\n"
+        if self._head:
+            body, self._head = self._head + body, b""
+        if body and not self._gone:
+            await self._connection.write(body)
+        if not more and not self._gone:
+            self._connection.answered(keep_alive=self._keep_alive)
+
+    def _begin(self, status: int, headers: Any) -> None:
+        if self._started:
+            raise AnswerBegun
+        self._started = True
+        self._chunked = True
+        lines = [_STATUS[status]]
+        for name, value in headers:
+            if name == b"content-length" or status in (204, 304):
+                self._chunked = False
+            elif name == b"connection" and value == b"close":
+                self._keep_alive = False
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if self._chunked and self._scope["method"] != "HEAD":
+            lines.append(b"transfer-encoding: chunked\r\n")
+        if not self._keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines.append(b"\r\n")
+        self._head = b"".join(lines)
+
+    def _set_hang_up(self, function: Callable[[], None]) -> None:
+        self._hang_up = function
+        if self._gone:
+            function()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+def connection_class(deadlines: Deadlines) -> Any:
+    """A factory for uvicorn, which calls it with `config`, `server_state`, `app_state` and `_loop`."""
+    return functools.partial(Connection, deadlines=deadlines)

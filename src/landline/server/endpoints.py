@@ -34,8 +34,8 @@ class TokenCounter:
         async with Call(line, scope, send) as call:
             call.authenticate()
             limit = gateway.body_limit_mib * 2**20
-            body = await read_body(scope, receive, limit=limit, silence_s=gateway.body_timeout_s)
-            call.watch(receive)
+            body = await read_body(scope, receive, limit=limit)
+            call.watch()
             exchange = call.exchange
             conversation = await translate(body, exchange, line, counting=True)
             request = encode_request(conversation, dialect=line.backend.dialect, notes=exchange.notes, stream=False)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.auth import check_host
 from landline.protocols.anthropic_messages.errors import error_body, error_headers
-from landline.server.asgi import JSON, Receive, Scope, Send, header, send_whole
+from landline.server.asgi import JSON, AnswerBegun, Receive, Scope, Send, header, send_whole
 from landline.server.line import Line
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -31,33 +31,23 @@ class Frame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def noted(message: object) -> None:
-            nonlocal started
-            started = True
-            await send(message)  # type: ignore[arg-type]
-
         try:
-            check_host(
-                header(scope, b"host"), header(scope, b"origin"), own_names=self._names, keyed=self._keyed
-            )
+            check_host(header(scope, b"host"), header(scope, b"origin"), own_names=self._names, keyed=self._keyed)
             _canonical(scope)
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send)
         except LandlineError as error:
-            await self._refuse(error, noted if not started else None)
+            await self._refuse(error, send)
         except Exception as error:
             log.exception("internal error in %s", scope["path"])
             told = LandlineError(
                 ErrorKind.INTERNAL, f"landline failed: {type(error).__name__}.", hint="Its log has the trace."
             )
-            await self._refuse(told, noted if not started else None)
-            if started:
-                raise
+            try:
+                await self._refuse(told, send)
+            except AnswerBegun:
+                raise error from None
 
-    async def _refuse(self, error: LandlineError, send: Send | None) -> None:
-        if send is None:
-            return
+    async def _refuse(self, error: LandlineError, send: Send) -> None:
         ident = f"req_{self._line.ids()}"
         headers = [JSON, (b"request-id", ident.encode())]
         headers += [(name.encode(), value.encode()) for name, value in error_headers(error).items()]

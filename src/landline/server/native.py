@@ -34,8 +34,8 @@ class NativeProxy:
         async with Call(self._line, scope, send) as call:
             call.authenticate()
             limit = gateway.body_limit_mib * 2**20
-            body = await read_body(scope, receive, limit=limit, silence_s=gateway.body_timeout_s)
-            call.watch(receive)
+            body = await read_body(scope, receive, limit=limit)
+            call.watch()
             body = self._mapped(body, call)
             query = scope["query_string"].decode("latin-1")
             url = backend.url + scope["path"] + (f"?{query}" if query else "")

@@ -44,8 +44,8 @@ class MessagesProxy:
 
     async def _opening(self, scope: Scope, receive: Receive, call: Call) -> Opening:
         gateway = self._line.settings.gateway
-        body = await read_body(scope, receive, limit=gateway.body_limit_mib * 2**20, silence_s=gateway.body_timeout_s)
-        call.watch(receive)
+        body = await read_body(scope, receive, limit=gateway.body_limit_mib * 2**20)
+        call.watch()
         conversation = await translate(body, call.exchange, self._line)
         opening = Opening(conversation, call.exchange, self._line)
         await opening.fit()
@@ -61,8 +61,9 @@ class MessagesProxy:
         try:
             async with await _sent(opening, delivery, call) as answer:
                 end = await _pump(answer, self._pipeline(opening, exchange), encoder, delivery)
+                self._complete(opening, exchange, end)  # before anything else: the client may leave at any moment now
+                delivery.close()
                 await answer.finish()
-            self._complete(opening, exchange, end)
         except LandlineError as error:
             if not delivery.opened:
                 raise

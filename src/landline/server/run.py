@@ -17,7 +17,7 @@ from landline.config.settings import Gateway, Settings
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.auth import is_loopback
 from landline.server.app import build_app, build_frame
-from landline.server.connection import connection_class
+from landline.server.connection import Deadlines, connection_class
 from landline.server.journal import Journal
 from landline.server.line import Line
 
@@ -117,7 +117,7 @@ def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicor
         app,  # type: ignore[arg-type]
         factory=factory,
         workers=gateway.workers,
-        http=connection_class(header_timeout_s=gateway.header_timeout_s),
+        http=connection_class(Deadlines(head_s=gateway.header_timeout_s, body_s=gateway.body_timeout_s)),
         ws="none",
         loop="auto",
         lifespan="on",
@@ -125,7 +125,6 @@ def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicor
         access_log=False,
         server_header=False,
         date_header=False,
-        timeout_keep_alive=75,
         timeout_graceful_shutdown=round(gateway.drain_s),
         backlog=4096,
     )

@@ -21,8 +21,7 @@ def without_billing_line(conversation: Conversation, notes: Notes) -> Conversati
     if not any(text.startswith(BILLING_LINES) for text in conversation.system):
         return conversation
     notes.drop("billing line")
-    texts = (text.partition("\n")[2] if text.startswith(BILLING_LINES) else text for text in conversation.system)
-    return msgspec.structs.replace(conversation, system=tuple(filter(None, texts)))
+    return msgspec.structs.replace(conversation, system=tuple(filter(None, map(_unbilled, conversation.system))))
 
 
 def system_in_place(conversation: Conversation, notes: Notes) -> Conversation:
@@ -34,24 +33,33 @@ def system_in_place(conversation: Conversation, notes: Notes) -> Conversation:
         return conversation
     system, messages = list(conversation.system), list(conversation.messages)
     if not system:
-        while messages and messages[0].role is Role.SYSTEM:
-            system.append(_text(messages.pop(0).blocks))
+        while len(messages) > 1 and messages[0].role is Role.SYSTEM:  # the last stays: templates want a user's turn
+            system.append(_text(messages.pop(0).blocks, notes))
     if any(message.role is Role.SYSTEM for message in messages):
         notes.repaired("system message inside the conversation re-roled to user, in place")
     return msgspec.structs.replace(
         conversation,
         system=tuple(filter(None, system)),
-        messages=tuple(_as_user(message) if message.role is Role.SYSTEM else message for message in messages),
+        messages=tuple(_as_user(message, notes) if message.role is Role.SYSTEM else message for message in messages),
     )
 
 
-def _as_user(message: Message) -> Message:
-    text = _text(message.blocks).strip("\n")
+def _as_user(message: Message, notes: Notes) -> Message:
+    text = _text(message.blocks, notes).strip("\n")
     if not text.startswith("<system-reminder>"):
         text = f"<system-reminder>\n{text}\n</system-reminder>"
     return Message(Role.USER, (Text(text),))
 
 
-def _text(blocks: tuple[Block, ...]) -> str:
-    texts = (block.text for block in blocks if isinstance(block, Text))
-    return "\n".join(text for text in texts if not text.startswith(BILLING_LINES))
+def _text(blocks: tuple[Block, ...], notes: Notes) -> str:
+    """One text, the same for a string and for a list with one block."""
+    for block in blocks:
+        if not isinstance(block, Text):
+            notes.drop(f"{type(block).__name__} in a system message")
+    texts = (_unbilled(block.text) for block in blocks if isinstance(block, Text))
+    return "\n".join(filter(None, texts))
+
+
+def _unbilled(text: str) -> str:
+    """What stands below the billing line, which is the first line where there is one."""
+    return text.partition("\n")[2] if text.startswith(BILLING_LINES) else text

@@ -61,7 +61,7 @@ async def _object(backend: Backend, client: UpstreamClient, path: str) -> dict[s
     try:
         status, body = await client.get(backend.url + path, backend.headers, timeout_s=TIMEOUT_S)
         value = msgspec.json.decode(body) if status == 200 else None
-    except (LandlineError, msgspec.DecodeError):
+    except (LandlineError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
@@ -69,7 +69,7 @@ async def _object(backend: Backend, client: UpstreamClient, path: str) -> dict[s
 def _rows(body: bytes) -> list[dict[str, Any]]:
     try:
         value = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     data: Any = cast("dict[str, Any]", value).get("data") if isinstance(value, dict) else None
     if not isinstance(data, list):

@@ -53,6 +53,6 @@ async def _ask(backend: Backend, client: UpstreamClient, path: str, body: bytes,
     status, answer = await client.post_small(backend.url + path, body, backend.headers, timeout_s=timeout_s)
     try:
         value = msgspec.json.decode(answer) if status == 200 else None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

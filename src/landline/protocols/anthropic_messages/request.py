@@ -41,10 +41,9 @@ _requests = msgspec.json.Decoder(WireRequest)
 _contents = msgspec.json.Decoder(WireContent)
 _sources = msgspec.json.Decoder(WireSource)
 
-# One escape of JSON text: a surrogate pair, half of one, or any other.
-_ESCAPES = re.compile(
-    rb"\\\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
+# In JSON text: a surrogate pair, or half of one, behind the escaped backslashes that may stand before it.
+_SURROGATES = re.compile(
+    rb"(?<!\\)((?:\\\\)*)\\u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>[dD][89a-fA-F][0-9a-fA-F]{2}))"
 )
 
 _CHOICES = {"auto": "auto", "any": "any", "tool": "tool", "none": "none"}
@@ -56,8 +55,7 @@ def decode_request(body: bytes, notes: Notes, *, counting: bool = False) -> tupl
     `counting` is for count_tokens, whose body has no max_tokens.
     """
     try:
-        wire = _requests.decode(_whole_characters(body, notes))
-        conversation = _conversation(wire, notes)
+        wire, conversation = _decode(body, notes)
     except msgspec.ValidationError as error:
         raise _invalid(_place(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -69,6 +67,21 @@ def decode_request(body: bytes, notes: Notes, *, counting: bool = False) -> tupl
     if not counting and wire.max_tokens is not None and wire.max_tokens < 1:
         raise _invalid("max_tokens: must be at least 1.")
     return wire, conversation
+
+
+def _decode(body: bytes, notes: Notes) -> tuple[WireRequest, Conversation]:
+    """Strictly first; only a body that fails is searched for halves of characters and read again."""
+    try:
+        wire = _requests.decode(body)
+        return wire, _conversation(wire, notes)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        whole = _whole_characters(body, notes)
+        if whole is body:
+            raise
+        wire = _requests.decode(whole)
+        return wire, _conversation(wire, notes)
 
 
 def _whole_characters(body: bytes, notes: Notes) -> bytes:
@@ -86,9 +99,9 @@ def _whole_characters(body: bytes, notes: Notes) -> bytes:
         if found["half"] is None:
             return found[0]
         halves += 1
-        return rb"\ufffd"
+        return found[1] + rb"\ufffd"
 
-    whole = _ESCAPES.sub(mended, body)
+    whole = _SURROGATES.sub(mended, body)
     if not halves:
         return body
     notes.repaired("half of a surrogate pair read as U+FFFD")

@@ -91,7 +91,7 @@ class MessagesEncoder:
             return
         self._started = True
         head = self._head
-        message = {
+        message: dict[str, object] = {
             "id": head.id,
             "type": "message",
             "role": "assistant",

@@ -14,6 +14,7 @@ class WireSource(Struct, frozen=True):
     media_type: str = ""
     data: str = ""
     url: str = ""
+    content: Raw | UnsetType = UNSET
 
 
 class WireBlock(Struct, frozen=True):
@@ -74,7 +75,7 @@ class WireMetadata(Struct, frozen=True):
 
 
 class WireRequest(Struct, frozen=True):
-    """`POST /v1/messages` and `/v1/messages/count_tokens`; `extra` names that are known and have no counterpart."""
+    """`POST /v1/messages` and `/v1/messages/count_tokens`; the last three have no counterpart in other protocols."""
 
     model: str
     messages: list[WireMessage]

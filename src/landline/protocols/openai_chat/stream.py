@@ -6,13 +6,13 @@ bytes; errors as chunks. A stream that ends without `finish_reason` is a failure
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 
 import msgspec
 
 from landline.core.events import BlockKind, Event, ResponseEnd, ResponseError, ResponseStart
 from landline.core.exchange import Notes
+from landline.core.json_text import without_half_surrogates
 from landline.core.model import StopReason, Usage
 from landline.core.sse import Frame, FrameTooLarge, SSEDecoder
 from landline.protocols.openai_chat.blocks import BlockWriter
@@ -44,10 +44,7 @@ class ChatStreamDecoder:
         if self.over:
             return []
         try:
-            for frame in self._sse.feed(data):
-                self._frame(frame)
-                if self.over:
-                    break
+            self._frames(self._sse.feed(data))
         except (FrameTooLarge, CallTooLarge) as error:
             self._fail(ResponseError(f"The backend sent {error}."))
         return self._take()
@@ -55,11 +52,19 @@ class ChatStreamDecoder:
     def close(self) -> list[Event]:
         if self.over:
             return []
-        for frame in self._sse.close():
-            self._frame(frame)
+        try:
+            self._frames(self._sse.close())
+        except CallTooLarge as error:
+            self._fail(ResponseError(f"The backend sent {error}."))
         if not self.over:
             self._end_mark()
         return self._take()
+
+    def _frames(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            self._frame(frame)
+            if self.over:
+                break
 
     def _take(self) -> list[Event]:
         out, self._blocks.out = self._blocks.out, []
@@ -75,10 +80,10 @@ class ChatStreamDecoder:
         try:
             chunk = _read_chunk(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            chunk = _read_tolerant(data)
+            chunk = _read_tolerant(data, self._notes)
         if chunk is None:
             self._fail(ResponseError("The backend sent something that is not a chat-completions chunk."))
-        elif chunk.error is not None or chunk.object == "error":
+        elif chunk.error is not None or chunk.object == "error" or frame.event == b"error":
             self._fail(_told_error(chunk))
         else:
             self._chunk(chunk)
@@ -101,7 +106,7 @@ class ChatStreamDecoder:
                 self._delta(delta)
             elif delta.content or delta.tool_calls or delta.reasoning or delta.reasoning_content:
                 self._notes.drop("output behind the end of the answer")
-        if choice.finish_reason is not None and self._finish is None:
+        if choice.finish_reason and self._finish is None:  # some servers write "" until the end
             self._finish = choice.finish_reason
             if isinstance(choice.stop_reason, str) and choice.stop_reason in self._stops:
                 self._stop = choice.stop_reason
@@ -152,18 +157,22 @@ class ChatStreamDecoder:
         self._blocks.out.append(error)
 
 
-def _read_tolerant(data: bytes) -> Chunk | None:
-    """A chunk with half a surrogate pair, which strict JSON refuses: read with U+FFFD's plain cousin in its place."""
+def _read_tolerant(data: bytes, notes: Notes) -> Chunk | None:
+    """A chunk with broken characters (half a surrogate pair, bytes that are not UTF-8), with U+FFFD in their place."""
+    whole = without_half_surrogates(data.decode("utf-8", "replace").encode())
     try:
-        return _read_chunk(json.dumps(json.loads(data), ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, msgspec.MsgspecError, RecursionError):
+        chunk = _read_chunk(whole)
+    except (msgspec.MsgspecError, RecursionError):
         return None
+    notes.repaired("broken characters of the backend replaced by U+FFFD")
+    return chunk
 
 
 def _told_error(chunk: Chunk) -> ResponseError:
-    if not isinstance(chunk.error, dict):
-        return ResponseError(str(chunk.error or chunk.message or "error"))
-    error = cast("dict[str, Any]", chunk.error)
+    told: object = chunk.error
+    if not isinstance(told, dict):
+        return ResponseError(str(told or chunk.message or "error"))
+    error = cast("dict[str, Any]", told)
     code = error.get("code")
     return ResponseError(str(error.get("message") or error), code if isinstance(code, int) else 0)
 
@@ -174,8 +183,13 @@ def _usage(told: ChunkUsage, known: Usage) -> Usage:
     cached = prompt.cached_tokens if prompt else None
     reasoning = completion.reasoning_tokens if completion else None
     return Usage(
-        prompt=known.prompt if told.prompt_tokens is None else told.prompt_tokens,
-        cached=known.cached if cached is None else cached,
-        output=known.output if told.completion_tokens is None else told.completion_tokens,
-        reasoning=known.reasoning if reasoning is None else reasoning,
+        prompt=_told(told.prompt_tokens, known.prompt),
+        cached=_told(cached, known.cached),
+        output=_told(told.completion_tokens, known.output),
+        reasoning=_told(reasoning, known.reasoning),
     )
+
+
+def _told(count: int | None, known: int) -> int:
+    """A count of the backend's; one below zero stands for unknown."""
+    return known if count is None or count < 0 else count
