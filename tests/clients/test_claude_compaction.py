@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import pytest
 
-from landline.core.exchange import Outcome
+from landline.core.exchange import Exchange, Outcome
 from tests.clients.claude import Claude
 from tests.clients.scene import Scene, bash, scene
+from tests.fakes import model_server
 from tests.fakes.chat_stream import Answer
 from tests.fakes.claude_script import AgentScript
-from tests.fakes.model_server import Kind, ModelServer, count_tokens
+from tests.fakes.model_server import Kind, ModelServer, count_tokens, render_prompt
 from tests.fakes.upstream import Pause, Request, Step
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(90)]
 
 STEPS = 9
-TOKENS_PER_STEP = 3000
+BYTES_PER_STEP = 12_800
 ROOM_STEPS = 6  # the window holds the first prompt and so many steps
-TOO_LONG = re.compile(rb"prompt is too long: (\d+) tokens > (\d+) maximum")
+TOO_LONG = re.compile(r"prompt is too long: (\d+) tokens > (\d+) maximum")
 
 
 class QueueingServer(ModelServer):
-    """A model server that says nothing for `queue_s`, neither yes nor no. Its window fits to the first prompt."""
+    """Near its window it is slow: for `queue_s` it says neither yes nor no. Says what it refused as too long."""
 
-    def __init__(self, answer: AgentScript, *, queue_s: float = 0, **options: Any) -> None:
+    def __init__(self, answer: AgentScript, *, queue_s: float, **options: Any) -> None:
         super().__init__(answer, **options)
         self.queue_s = queue_s
-        self.refused = 0
+        self.too_long: list[Request] = []
 
     def _chat(self, request: Request) -> list[Step]:
         steps = super()._chat(request)
-        if count_tokens(request.json) > self.window:
-            self.refused += 1
-        return [Pause(self.queue_s), *steps]
+        tokens = count_tokens(request.json)
+        if tokens > self.window:
+            self.too_long.append(request)
+        return [Pause(self.queue_s if tokens > 0.95 * self.window else 0), *steps]
+
+
+class Case(NamedTuple):
+    """`dense` text has one byte a token, as base64 nearly has: its length does not show that it cannot fit."""
+
+    kind: Kind
+    dense: bool = False
+    queue_s: float = 0
 
 
 def long_task() -> AgentScript:
@@ -43,28 +54,90 @@ def long_task() -> AgentScript:
     return AgentScript([bash(f"echo {n} >> log.txt; {filler}") for n in range(STEPS)] + [Answer(text="all done")])
 
 
-async def first_prompt_tokens(claude: Claude) -> int:
-    """What this version of the client sends before it has done anything."""
-    async with scene(claude, ModelServer(lambda body: Answer(text="hi"))) as line:
-        assert (await line.run()).exit_code == 0
-        return count_tokens(line.chats[0])
+@pytest.fixture(scope="module")
+def first_prompts() -> dict[str, int]:
+    """Version to the bytes that it sends before it has done anything."""
+    return {}
+
+
+async def first_prompt_bytes(claude: Claude, known: dict[str, int]) -> int:
+    version = claude.program.version
+    if version not in known:
+        async with scene(claude, ModelServer(lambda body: Answer(text="hi"))) as line:
+            assert (await line.run()).exit_code == 0
+            known[version] = len(render_prompt(line.chats[0]).encode())
+    return known[version]
+
+
+async def compacted(line: Scene, script: AgentScript) -> list[Exchange]:
+    """Runs the task; the records of what was not answered whole. Each step was done once, with one summary between."""
+    run = await line.run()
+    assert run.exit_code == 0, run.explained
+    assert run.said == "all done"
+    assert (line.claude.project / "log.txt").read_text().split() == [str(number) for number in range(STEPS)]
+    assert script.given == list(range(STEPS + 1)), line.story()
+    assert script.calls.count("compaction") == 1
+    assert script.calls.index("compaction") >= 5
+    line.check_streams()
+    line.check_backend_saw_only_chat()
+    for record in line.exchanges:
+        assert record.outcome is not Outcome.COMPLETED or (record.usage is not None and record.usage.exact)
+    bad = [record for record in line.exchanges if record.outcome is not Outcome.COMPLETED]
+    assert len(line.calls) == len(line.exchanges) == STEPS + 2 + len(bad), line.story()
+    return bad
 
 
 @pytest.mark.parametrize(
-    ("kind", "queue_s"),
-    [("plain", 0.0), ("vllm", 0.0), ("llamacpp", 0.0), ("vllm", 1.0), ("plain", 1.0), ("llamacpp", 1.0)],
-    ids=lambda x: str(x),
+    "case",
+    [
+        pytest.param(Case("plain"), id="its own refusal, window unknown"),
+        pytest.param(Case("vllm"), id="counted before asking"),
+        pytest.param(Case("vllm", dense=True), id="vLLM's own refusal"),
+        pytest.param(Case("llamacpp", dense=True), id="llama.cpp's own refusal"),
+        pytest.param(Case("vllm", dense=True, queue_s=1.2), id="counted while it queues"),
+        pytest.param(Case("llamacpp", dense=True, queue_s=1.2), id="counted while it queues at llama.cpp"),
+    ],
 )
-async def test_an_overflow_makes_the_client_compact_and_finish(claude: Claude, kind: Kind, queue_s: float):
-    window = await first_prompt_tokens(claude) + ROOM_STEPS * TOKENS_PER_STEP
+async def test_an_overflow_makes_the_client_compact_and_finish(
+    claude: Claude, first_prompts: dict[str, int], monkeypatch: pytest.MonkeyPatch, case: Case
+):
+    if case.dense:
+        monkeypatch.setattr(model_server, "BYTES_PER_TOKEN", 1)
+    size = await first_prompt_bytes(claude, first_prompts) + ROOM_STEPS * BYTES_PER_STEP
+    window = size // model_server.BYTES_PER_TOKEN
     script = long_task()
-    server = QueueingServer(script, queue_s=queue_s, kind=kind, window=window)
-    async with scene(claude, server, commit_after_s=0.5, heartbeat_s=0.5) as line:
-        run = await line.run()
-        print(script.calls, script.given, server.refused, window)
-        print(line.story()[:9000])
-        for s in line.calls:
-            print(s.status, s.streamed, s.answer[:300])
-        assert run.exit_code == 0, run.explained
-        print(run.explained)
-        assert run.said == "all done"
+    server = QueueingServer(script, queue_s=case.queue_s, kind=case.kind, window=window)
+    async with scene(claude, server, commit_after_s=0.3, heartbeat_s=0.3) as line:
+        [refused] = await compacted(line, script)
+        assert (refused.outcome, refused.status) == (Outcome.REFUSED, 400)
+        [spoken] = [spoken for spoken in line.calls if spoken.status != 200]
+        error = json.loads(spoken.answer)["error"]
+        assert error["type"] == "invalid_request_error"
+        told = TOO_LONG.fullmatch(error["message"])
+        assert told is not None, error
+        assert int(told[2]) == window
+
+        asked_first = case.kind == "plain" or case.dense
+        assert len(server.too_long) == asked_first
+        for request in server.too_long:
+            # The numbers decide how much the client cuts away. Only a server that cannot count leaves an estimate.
+            counted = count_tokens(request.json)
+            assert int(told[1]) == pytest.approx(counted, rel=0.1 if case.kind == "plain" else 0)
+            assert (request.closed_at is not None) == (case.queue_s > 0)  # nobody waits for it any more
+
+
+async def test_an_overflow_that_is_told_too_late_still_ends_in_a_compaction(
+    claude: Claude, first_prompts: dict[str, int]
+):
+    """A slow backend that cannot count and does not tell its window: the answer is open when the refusal comes.
+
+    The client repeats such a call without streaming, and then gets the words it understands.
+    """
+    size = await first_prompt_bytes(claude, first_prompts) + ROOM_STEPS * BYTES_PER_STEP
+    script = long_task()
+    server = QueueingServer(script, queue_s=0.6, kind="plain", window=size // model_server.BYTES_PER_TOKEN)
+    async with scene(claude, server, commit_after_s=0.3, heartbeat_s=0.3) as line:
+        failed, refused = await compacted(line, script)
+        assert (failed.outcome, failed.status, failed.stream) == (Outcome.FAILED, 200, True)
+        assert (refused.outcome, refused.status, refused.stream) == (Outcome.REFUSED, 400, False)
+        assert len(server.too_long) == 2

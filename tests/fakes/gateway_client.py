@@ -148,7 +148,9 @@ async def gateway_to(
 ) -> AsyncIterator[GatewayClient]:
     """A gateway in this process in front of the backend at `url`; `gateway` are settings of that table."""
     settings = Settings(
-        backend=Backend(url=url, **(backend or {})), gateway=Gateway(**{"drain_s": 1} | gateway), models=models or Models()
+        backend=Backend(url=url, **(backend or {})),
+        gateway=Gateway(**{"drain_s": 1} | gateway),
+        models=models or Models(),
     )
     async with running_gateway(settings) as running:
         yield GatewayClient(running)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from landline.core.exchange import Outcome
 from tests.fakes.chat_stream import DONE, Answer, chunk, sse
@@ -24,19 +25,34 @@ SERVES = "It serves /v1/messages, /v1/messages/count_tokens, /v1/models, /health
 TOO_LARGE = (
     "prompt is too long: the request body is larger than 1 MiB. gateway.body_limit_mib in landline.toml is the limit."
 )
-STOPPED = "The request body stopped coming for 0.3 s. gateway.body_timeout_s in landline.toml is the limit."
+STOPPED = "The request body stopped coming. gateway.body_timeout_s in landline.toml is the limit."
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running() -> AsyncIterator[tuple[ModelServer, GatewayClient]]:
+    """One pair for all tests: that none of them harms the next one is part of what is shown."""
+    async with (
+        ModelServer() as server,
+        gateway_to(server.url, body_limit_mib=1, header_timeout_s=0.3, body_timeout_s=0.3) as client,
+    ):
+        yield server, client
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ModelServer]:
-    async with ModelServer() as running:
-        yield running
+def server(running: tuple[ModelServer, GatewayClient]) -> ModelServer:
+    server = running[0]
+    server.answer, server.window = (lambda body: Answer(text="hello")), 131_072
+    server.requests.clear()
+    return server
 
 
 @pytest.fixture
-async def client(server: ModelServer) -> AsyncIterator[GatewayClient]:
-    async with gateway_to(server.url, body_limit_mib=1, header_timeout_s=0.3, body_timeout_s=0.3) as running:
-        yield running
+def client(running: tuple[ModelServer, GatewayClient]) -> GatewayClient:
+    running[1].gateway.line.journal.recent.clear()
+    return running[1]
 
 
 def said(content: Any, role: str = "user", **fields: Any) -> bytes:
@@ -63,7 +79,7 @@ async def refused(client: GatewayClient, server: ModelServer, body: bytes, messa
         pytest.param(b"", NOT_JSON + "Input data was truncated.", id="empty"),
         pytest.param(b'{"model"', NOT_JSON + "Input data was truncated.", id="cut"),
         pytest.param(b"hello", NOT_JSON + "JSON is malformed: invalid character (byte 0).", id="text"),
-        pytest.param(b"{} {}", NOT_JSON + "JSON is malformed: trailing characters (byte 3).", id="two objects"),
+        pytest.param(said("x") + b"{}", NOT_JSON + "JSON is malformed: trailing characters (byte 63).", id="two objects"),
         pytest.param(
             b'{"model":"m","messages":[{"role":"user","content":"\xff"}]}',
             NOT_JSON + "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte.",
@@ -172,7 +188,7 @@ async def test_unknown_blocks_are_left_out_and_recorded(client: GatewayClient, s
     assert "go on" in sent
     assert "ok" in sent
     assert "hologram" not in sent
-    assert (await client.settled()).notes.dropped == ["block hologram", "block smell"]
+    assert (await client.settled()).notes.dropped[:2] == ["block hologram", "block smell"]
 
 
 SURROGATES = [
@@ -252,9 +268,12 @@ async def test_50_mb_in_chunks_without_a_length(client: GatewayClient, server: M
 
 async def test_a_body_just_below_the_limit_is_taken(server: ModelServer) -> None:
     server.window = 10**6
+    empty = len(json.dumps(request_body("")))
     async with gateway_to(server.url, body_limit_mib=1) as client:
-        assert (await client.messages(request_body("x" * (2**20 - 200)))).status == 200
-        assert (await client.messages(request_body("x" * (2**20 + 1)))).error == (413, "request_too_large", TOO_LARGE)
+        for more, status in ((0, b"200"), (1, b"413")):
+            body = json.dumps(request_body("x" * (2**20 - empty + more))).encode()
+            answer = await client.raw(http_request(body, headers={"connection": "close"}))
+            assert answer.startswith(b"HTTP/1.1 " + status)
 
 
 @pytest.mark.parametrize("half", [b"POST /v1/mess", b"POST /v1/messages HTTP/1.1\r\nhost: loc", b"\r\n", b""])
@@ -509,7 +528,7 @@ async def test_bad_answers_to_the_gateways_own_questions(path: str, answer: list
         if path == "/v1/models":
             assert ready.status in (200, 503)
             assert ready.json.get("problem") or ready.json["models"] == []
-            assert counted.error[:2] == (503, "api_error")
+            assert counted.json["input_tokens"] > 0
         else:
             assert ready.status == 200
             assert counted.status == 200

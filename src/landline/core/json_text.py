@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
-# Escapes are read from left to right, so that a backslash that is itself escaped hides what follows it.
-_ESCAPES = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
+# A surrogate pair, or half of one, behind the escaped backslashes that may stand before it.
+_SURROGATES = re.compile(
+    rb"(?<!\\)((?:\\\\)*)\\u"
+    rb"(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>[dD][89a-fA-F][0-9a-fA-F]{2}))"
 )
 
 
@@ -20,9 +20,9 @@ def without_half_surrogates(data: bytes) -> bytes:
     """`data` with U+FFFD in place of each half of a surrogate pair that stands alone; `data` itself without any."""
     if b"\\ud" not in data and b"\\uD" not in data:
         return data
-    whole = _ESCAPES.sub(_mended, data)
+    whole = _SURROGATES.sub(_mended, data)
     return data if whole == data else whole
 
 
-def _mended(escape: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if escape["half"] else escape[0]
+def _mended(found: re.Match[bytes]) -> bytes:
+    return found[1] + rb"\ufffd" if found["half"] else found[0]

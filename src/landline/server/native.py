@@ -70,7 +70,7 @@ async def _forward(answer: UpstreamAnswer, call: Call, send: Send) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     call.first_event()
     exchange.status = answer.status
-    async for piece in answer.chunks():
+    while piece := await answer.read():
         await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
     exchange.outcome = Outcome.COMPLETED if answer.status < 400 else Outcome.REFUSED

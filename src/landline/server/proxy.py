@@ -107,21 +107,14 @@ async def _pump(
 ) -> ResponseEnd:
     """The loop: all events of one read leave in one write. Raises LandlineError when the answer fails."""
     tally = Tally()
-    async for piece in answer.chunks():
-        events = pipeline.feed(piece)
+    while not tally.over:
+        piece = await answer.read()
+        events = pipeline.feed(piece) if piece else pipeline.close()
         if events:
             tally.push(events)
             data = encoder.encode(events)
             if data:
                 await delivery.write(data, last=tally.end is not None)
-            if tally.over:
-                break
-    else:
-        events = pipeline.close()
-        tally.push(events)
-        data = encoder.encode(events)
-        if data:
-            await delivery.write(data, last=tally.end is not None)
     if tally.end is None:
         raise _failure(tally.error)
     return tally.end
@@ -130,12 +123,9 @@ async def _pump(
 async def _collect(answer: UpstreamAnswer, pipeline: Pipeline) -> Answer:
     """The same loop for an answer that leaves whole."""
     fold = Fold()
-    async for piece in answer.chunks():
-        fold.push(pipeline.feed(piece))
-        if fold.over:
-            break
-    else:
-        fold.push(pipeline.close())
+    while not fold.over:
+        piece = await answer.read()
+        fold.push(pipeline.feed(piece) if piece else pipeline.close())
     if fold.answer is None:
         raise _failure(fold.error)
     return fold.answer

@@ -123,6 +123,7 @@ def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicor
         lifespan="on",
         log_level="warning" if sys.flags.dev_mode is False else "info",
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=round(gateway.drain_s),

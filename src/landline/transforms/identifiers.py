@@ -16,6 +16,7 @@ import msgspec
 from landline.core.events import BlockKind, BlockStart, Event
 from landline.core.model import Block, Conversation, Message, ToolResult, ToolUse, replace_messages
 
+_WITH_IDS = (ToolUse, ToolResult)
 _OURS = re.compile(r"toolu_ll[0-9a-z]+_([A-Za-z0-9_-]+)")
 
 
@@ -60,9 +61,10 @@ def with_native_ids(conversation: Conversation) -> Conversation:
 
 
 def _native(message: Message) -> Message:
-    if not any(isinstance(block, ToolUse | ToolResult) for block in message.blocks):
-        return message
-    return Message(message.role, tuple(_native_block(block) for block in message.blocks))
+    for block in message.blocks:
+        if type(block) in _WITH_IDS:
+            return Message(message.role, tuple(map(_native_block, message.blocks)))
+    return message
 
 
 def _native_block(block: Block) -> Block:

@@ -21,7 +21,8 @@ def without_billing_line(conversation: Conversation, notes: Notes) -> Conversati
     if not any(text.startswith(BILLING_LINES) for text in conversation.system):
         return conversation
     notes.drop("billing line")
-    return msgspec.structs.replace(conversation, system=tuple(filter(None, map(_unbilled, conversation.system))))
+    texts = [_unbilled(text) for text in conversation.system]
+    return msgspec.structs.replace(conversation, system=tuple(text for text in texts if text))
 
 
 def system_in_place(conversation: Conversation, notes: Notes) -> Conversation:

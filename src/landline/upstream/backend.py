@@ -25,7 +25,7 @@ class BackendKind(StrEnum):
 DIALECTS: dict[BackendKind, Dialect] = {
     BackendKind.UNKNOWN: STANDARD,
     BackendKind.PLAIN: STANDARD,
-    BackendKind.VLLM: Dialect(continuous_usage=True, top_k=True, template_arguments=True),
+    BackendKind.VLLM: Dialect(continues_answers=True, continuous_usage=True, top_k=True, template_arguments=True),
     BackendKind.LLAMACPP: Dialect(top_k=True, template_arguments=True),
     BackendKind.ANTHROPIC: STANDARD,
 }

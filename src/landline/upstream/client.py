@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -24,7 +24,6 @@ class UpstreamAnswer:
         self._pool = pool
         self._address = address
         self._connection: Connection | None = connection
-        self._chunks = connection.chunks()
         self.status = connection.status
         self.headers: Mapping[str, str] = connection.headers
         self.content_type = connection.headers.get("content-type", "")
@@ -37,11 +36,11 @@ class UpstreamAnswer:
     ) -> None:
         self.close()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body, one piece per read, until its bytes end. Raises LandlineError when the backend falls silent."""
+    async def read(self) -> bytes:
+        """The next bytes of the body; empty when they end. Raises LandlineError when the backend falls silent."""
+        assert self._connection is not None
         try:
-            async for piece in self._chunks:
-                yield piece
+            return await self._connection.read()
         except SilenceError:
             raise LandlineError(
                 ErrorKind.BACKEND_TIMEOUT, "The backend fell silent in the middle of its answer."
@@ -52,19 +51,18 @@ class UpstreamAnswer:
     async def body(self, limit: int = ERROR_BODY_LIMIT) -> bytes:
         """At most `limit` bytes of the body: what stands in an error is short."""
         out = bytearray()
-        async for piece in self.chunks():
+        while len(out) < limit and (piece := await self.read()):
             out += piece
-            if len(out) >= limit:
-                break
         return bytes(out[:limit])
 
     async def finish(self) -> None:
         """Behind the last event: reads the few bytes that are owed, so that the connection can be used again."""
-        if self._connection is None or self._connection.complete:
+        connection = self._connection
+        if connection is None or connection.complete:
             return
         with contextlib.suppress(SilenceError, WireError, TimeoutError):
             async with asyncio.timeout(END_WAIT_S):
-                async for _ in self._chunks:
+                while await connection.read():
                     pass
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -122,21 +122,19 @@ class Connection(asyncio.Protocol):
 
     # ---------------------------------------------------------------------------------------- for the reader
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body, all bytes of one read at a time. Raises SilenceError, WireError."""
-        while True:
-            if self._pieces:
-                pieces = self._pieces
-                self._pieces, self._size = [], 0
-                if self._paused:
-                    self._resume()
-                yield pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            elif self._error is not None:
+    async def read(self) -> bytes:
+        """All bytes of the body that are here, at least one; empty at their end. Raises SilenceError, WireError."""
+        while not self._pieces:
+            if self._error is not None:
                 raise self._error
-            elif self.complete or self.closed:
-                return
-            else:
-                await self._wait()
+            if self.complete or self.closed:
+                return b""
+            await self._wait()
+        pieces = self._pieces
+        self._pieces, self._size = [], 0
+        if self._paused:
+            self._resume()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()

@@ -78,8 +78,8 @@ class MessagesEncoder:
             before, after = self._delta
             out.append(before + b'""' + after)
         else:
-            body = b'{"type":"message_delta","delta":{"stop_reason":null,"stop_sequence":null},"usage":{"output_tokens":0}}'
-            out.append(frame(b"message_delta", body))
+            delta = b'"delta":{"stop_reason":null,"stop_sequence":null},"usage":{"output_tokens":0}'
+            out.append(frame(b"message_delta", b'{"type":"message_delta",%b}' % delta))
         return b"".join(out)
 
     def error(self, text: str, error_type: str) -> bytes:

@@ -94,7 +94,7 @@ class BlockWriter:
         self._close()
 
     def _let_out(self, call: Call, *, even_empty: bool = False) -> None:
-        """Gives out what the call at the head holds; its block opens with the first argument, when its name is known."""
+        """Gives out what the call at the head holds. Its block opens with the first argument, if its name is known."""
         if not call.name or not (call.held or (even_empty and not call.started)):
             return
         if not call.started:

@@ -20,6 +20,7 @@ from landline.core.model import (
     Document,
     Image,
     Message,
+    Opaque,
     ResultPart,
     Role,
     Text,
@@ -53,6 +54,7 @@ FAILED = "[the tool call failed]\n"
 class Dialect(Struct, frozen=True, kw_only=True):
     """What a backend accepts beyond the standard. Unknown backends get the standard only."""
 
+    continues_answers: bool = False  # goes on with an answer that the client began
     continuous_usage: bool = False  # usage in every chunk, so that the prompt's length is known at the start
     top_k: bool = False
     template_arguments: bool = False  # chat_template_kwargs
@@ -76,11 +78,10 @@ def chat_request(
     sampling = conversation.sampling
     if sampling.top_k is not None and not dialect.top_k:
         notes.drop("top_k")
-    template: dict[str, Any] | None = None
-    if conversation.thinking == "off":
-        template = {"enable_thinking": False} if dialect.template_arguments else None
-        if template is None:
-            notes.drop("thinking: disabled")
+    if conversation.thinking == "off" and not dialect.template_arguments:
+        notes.drop("thinking: disabled")
+    begun = _begun(conversation)
+    unthinking = dialect.template_arguments and (begun or conversation.thinking == "off")
     choice = conversation.tool_choice if tools else None
     return ChatRequest(
         model=conversation.model,
@@ -95,10 +96,24 @@ def chat_request(
         top_p=sampling.top_p,
         top_k=sampling.top_k if dialect.top_k else None,
         response_format=_response_format(conversation),
-        chat_template_kwargs=template,
+        chat_template_kwargs={"enable_thinking": False} if unthinking else None,
+        add_generation_prompt=False if begun and dialect.continues_answers else None,
+        continue_final_message=True if begun and dialect.continues_answers else None,
         stream_options=StreamOptions(True, dialect.continuous_usage or None) if stream else None,
         session_id=session if session and dialect.session_id else None,
     )
+
+
+def _begun(conversation: Conversation) -> bool:
+    """Whether the client wrote the first words of the answer, which the model is to go on with.
+
+    Servers refuse that while the model may think: the words would stand before its thoughts.
+    """
+    last = conversation.messages[-1:]
+    if not last or last[0].role is not Role.ASSISTANT:
+        return False
+    kinds = {type(block) for block in last[0].blocks}
+    return Text in kinds and ToolUse not in kinds
 
 
 def chat_messages(conversation: Conversation, notes: Notes) -> list[ChatMessage]:
@@ -123,6 +138,8 @@ def _user(blocks: Iterable[Block], notes: Notes) -> list[ChatMessage]:
     for block in blocks:
         if isinstance(block, ToolResult):
             text = "\n".join(_texts(block.parts))
+            if any(isinstance(part, Image) for part in block.parts):
+                notes.drop("image in a tool result")
             results.append(ToolMessage(block.tool_use_id, FAILED + text if block.failed else text))
         else:
             part = _part(block, notes)
@@ -149,7 +166,7 @@ def _part(block: Block, notes: Notes) -> TextPart | ImagePart | None:
         case Document():
             return TextPart(block.text or "")
         case _:
-            notes.drop(f"{type(block).__name__} in a user message")
+            notes.drop(_misplaced(block, "a user message"))
             return None
 
 
@@ -172,9 +189,13 @@ def _assistant(message: Message, notes: Notes) -> AssistantMessage:
             case ToolUse():
                 calls.append(ToolCall(block.id, CalledFunction(block.name, block.arguments)))
             case _:
-                notes.drop(f"{type(block).__name__} in an assistant message")
+                notes.drop(_misplaced(block, "an assistant message"))
     thought = "\n".join(filter(None, thoughts)) or None
     return AssistantMessage("".join(texts), thought, thought, tuple(calls))
+
+
+def _misplaced(block: Block, place: str) -> str:
+    return f"block {block.kind}" if isinstance(block, Opaque) else f"{type(block).__name__} in {place}"
 
 
 def _tool_choice(mode: str, tool: str) -> str | dict[str, Any]:

@@ -89,6 +89,8 @@ class ChatRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     top_k: int | None = None
     response_format: dict[str, Any] | None = None
     chat_template_kwargs: dict[str, Any] | None = None
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
     stream_options: StreamOptions | None = None
     session_id: str | None = None
 
