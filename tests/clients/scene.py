@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -107,7 +108,7 @@ async def scene(claude: Claude, server: ModelServer, **gateway: Any) -> AsyncIte
 
 def check_append_only(chats: Sequence[Any]) -> None:
     """Each request extends the one before it: same tools, and its messages begin with all the earlier ones."""
-    for before, after in zip(chats, chats[1:], strict=False):
+    for before, after in pairwise(chats):
         old, new = before["messages"], after["messages"]
         assert after.get("tools") == before.get("tools")
         assert len(new) > len(old)

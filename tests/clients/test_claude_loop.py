@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from landline.core.exchange import Outcome
@@ -19,7 +21,7 @@ def check_counted(line: Scene) -> None:
     for record, chat in zip(line.exchanges, line.chats, strict=True):
         assert record.usage is not None
         assert record.usage.prompt == count_tokens(chat)
-        assert 0 < record.usage.output
+        assert record.usage.output > 0
 
 
 async def test_a_loop_writes_a_file_and_runs_a_command(claude: Claude):
@@ -49,7 +51,7 @@ async def test_a_turn_costs_its_new_tokens_only_and_the_client_is_told_so(claude
         check_append_only(line.chats)
         usages = [record.usage for record in line.exchanges if record.usage is not None]
         assert usages[0].cached == 0
-        for before, now in zip(usages, usages[1:], strict=False):
+        for before, now in pairwise(usages):
             assert now.cached >= before.prompt - 1
             assert now.fresh < 600
         told = run.result["usage"]

@@ -13,6 +13,8 @@ import pytest
 from landline.core.exchange import Outcome
 from tests.clients.claude import Claude, kill
 from tests.clients.scene import Scene, bash, check_append_only, scene
+from tests.clients.tap import Spoken
+from tests.fakes.anthropic_events import events_of
 from tests.fakes.chat_stream import DONE, Answer, answer_deltas, chunk, sse, usage_chunk
 from tests.fakes.claude_script import AgentScript
 from tests.fakes.model_server import ModelServer, Reply
@@ -50,29 +52,61 @@ def cut_in_the_middle(answer: Answer) -> list[Step]:
     return [Status(), Send(b"".join(sent[: len(sent) // 2])), Pause(0.1), Cut()]
 
 
-@pytest.mark.parametrize("turn", [1, 2], ids=["in a tool call", "in the last text"])
-async def test_a_backend_that_dies_once_is_asked_once_more(claude: Claude, turn: int):
-    last = "This is the last text, and it is long enough to be cut in its middle."
-    script = AgentScript([bash("echo 0"), bash("echo 1 >> log.txt", text="I write a line."), Answer(text=last)])
-    model = Unsteady(script, turn=turn, instead=cut_in_the_middle)
-    async with scene(claude, ModelServer(model)) as line:
+def check_cut(line: Scene, *, at: int) -> None:
+    """The answer to that request ended in an error event, all others whole."""
+    records = line.exchanges
+    wanted = [Outcome.COMPLETED] * len(records)
+    wanted[at] = Outcome.FAILED
+    assert line.outcomes == wanted, line.story()
+    assert "ended before the answer was complete" in records[at].error
+    errors = [folded.error for folded in line.check_streams() if folded.error is not None]
+    assert [error["type"] for error in errors] == ["api_error"]
+    line.check_backend_saw_only_chat()
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        pytest.param(Answer(text="This text is long enough to be cut in its middle."), id="text"),
+        pytest.param(bash("echo 1 >> log.txt"), id="call"),
+        pytest.param(Answer(thinking="A long thought, cut in its middle too.", text="."), id="thinking"),
+    ],
+)
+async def test_an_answer_cut_in_its_first_block_is_asked_for_once_more(claude: Claude, cut: Answer):
+    script = AgentScript([bash("echo 0 >> log.txt"), cut, Answer(text="all done")])
+    async with scene(claude, ModelServer(Unsteady(script, turn=1, instead=cut_in_the_middle))) as line:
         run = await line.run()
-        print(run.explained)
-        print([(s.status, s.streamed, s.asked.get("stream")) for s in line.calls])
-        print(line.calls[turn].answer.decode()[-900:])
-        print(line.calls[turn + 1].asked["messages"][-3:])
         assert run.exit_code == 0, run.explained
-        print("SAID", run.said)
-        assert (claude.project / "log.txt").read_text() == "1\n"
-        assert len(line.calls) == len(line.chats) == 4, line.story()
-        assert script.given == sorted([0, 1, 2, turn])
-        wanted = [Outcome.COMPLETED] * 4
-        wanted[turn] = Outcome.FAILED
-        assert line.outcomes == wanted
-        failed = line.exchanges[turn]
-        assert "ended before the answer was complete" in failed.error
-        line.check_streams()
-        assert [folded.error is not None for folded in line.check_streams()] == []
+        called = bool(cut.tool_calls)
+        assert run.said == ("all done" if called else cut.text)
+        assert (claude.project / "log.txt").read_text().split() == ["0", "1"][: 1 + called]
+        assert script.given == ([0, 1, 1, 2] if called else [0, 1, 1])
+        assert len(line.calls) == len(line.chats) == len(script.given)
+        check_cut(line, at=1)
+        # The repeat asks the same, without streaming; nothing of the cut answer is in it.
+        assert line.chats[2]["messages"] == line.chats[1]["messages"]
+        assert not line.calls[2].streamed
+
+
+async def test_an_answer_cut_behind_a_whole_block(claude: Claude):
+    """Whatever ends such a stream (an error event, a reset, an orderly end): 2.1.197 stops, with our words on what
+    to do; later versions keep the blocks that were whole, and ask the model to go on."""
+    cut = bash("echo 1 >> log.txt", text="I write a line.")
+    script = AgentScript([bash("echo 0 >> log.txt"), cut, Answer(text="all done")])
+    async with scene(claude, ModelServer(Unsteady(script, turn=1, instead=cut_in_the_middle))) as line:
+        run = await line.run()
+        check_cut(line, at=1)
+        log = (claude.project / "log.txt").read_text().split()
+        if claude.program.version == "2.1.197":
+            assert (run.exit_code, log, len(line.calls)) == (1, ["0"], 2)
+            assert run.said.startswith("API Error: The backend's stream ended before the answer was complete.")
+            assert "model server" in run.said
+            return
+        assert run.exit_code == 0, run.explained
+        assert (run.said, log, len(line.calls)) == ("all done", ["0", "1"], 4)
+        *_, kept, resume = line.chats[2]["messages"]
+        assert (kept["role"], kept["content"], kept.get("tool_calls")) == ("assistant", "I write a line.", None)
+        assert resume["role"] == "user"
 
 
 def hang_in_prefill(answer: Answer) -> list[Step]:
@@ -101,61 +135,68 @@ async def test_a_killed_client_frees_the_backend_at_once(
     script = AgentScript([bash("echo 0"), Answer(text="a text that does not end")])
     model = Unsteady(script, turn=1, instead=hanging)
     server = ModelServer(model)
-    async with scene(claude, server, commit_after_s=0.2) as line:
+    async with scene(claude, server, commit_after_s=0.2) as line, asyncio.timeout(30):
         async with claude.started(line.tap.url, "do the task") as process:
-            async with asyncio.timeout(20):
-                while len(server.chats) < 2:
-                    await asyncio.sleep(0.01)
-                await asyncio.sleep(0.5)
+            await until(lambda: len(server.chats) == 2)
+            await asyncio.sleep(0.5)
             request = server.chats[1]
             assert request.closed_at is None
             killed_at = time.monotonic()
             kill(process)
-            await asyncio.wait_for(request.done.wait(), 5)
+            await request.done.wait()
         assert request.closed_at is not None
         waited_s = request.closed_at - killed_at
         record_property("closed_after_ms", round(waited_s * 1000, 1))
-        print("CLOSED", claude.program.version, hanging.__name__, round(waited_s * 1000, 1))
         assert waited_s < HANG_UP_S
-        while len(line.exchanges) < 2:
-            await asyncio.sleep(0.005)
+        await until(lambda: len(line.exchanges) == 2)
         assert line.outcomes == [Outcome.COMPLETED, Outcome.CLIENT_CLOSED]
         assert len(server.chats) == 2
         assert line.gateway.line.open == set()
 
 
+async def until(reached: Callable[[], bool]) -> None:
+    while not reached():
+        await asyncio.sleep(0.005)
+
+
 class Patient(ModelServer):
     """Silent before its headers, before its first chunk, and in the middle of thinking, text and call."""
 
-    silence_s = 1.3
+    silence_s = 0.8
 
     def _chat(self, request: Request) -> list[Step]:
         answer = self.answer(request.json)
         assert isinstance(answer, Answer)
-        steps: list[Step] = [Pause(self.silence_s), Status(), Pause(self.silence_s)]
+        silence = Pause(self.silence_s)
+        steps: list[Step] = [silence, Status(), silence]
         parts = chunks(answer)
         for at, part in enumerate(parts):
             steps.append(Send(part))
-            if at in {1, len(parts) // 2, len(parts) - 2}:
-                steps.append(Pause(self.silence_s))
+            if at in {1, len(parts) // 2, len(parts) - 3}:
+                steps.append(silence)
         return [*steps, Send(DONE)]
 
 
-async def silent_session(claude: Claude, server: ModelServer, **gateway: float) -> Scene:
+async def silent_session(claude: Claude, server: ModelServer, *, limit_s: float, **gateway: float) -> list[Spoken]:
     """A loop against a silent backend: nothing was repeated and nothing is to be seen of the heartbeats."""
     async with scene(claude, server, **gateway) as line:
-        run = await line.run(timeout_s=3000)
+        run = await line.run(timeout_s=600)
         assert run.exit_code == 0, run.explained
         assert run.said == "The end of a long thought."
         assert (claude.project / "log.txt").read_text() == "0\n"
-        assert (len(line.calls), len(line.chats)) == (2, 2), line.story()
-        assert line.outcomes == [Outcome.COMPLETED] * 2
-        check_append_only(line.chats)
+        assert [text for text in run.stderr.splitlines() if text and "unrecognized_model" not in text] == []
+        line.check_completed(requests=2)
         line.check_streams()
+        check_append_only(line.chats)
         [said] = [message for message in line.chats[1]["messages"] if message["role"] == "assistant"]
         assert said["reasoning"] == "A thought that takes its time."
         assert said["content"] == "Now I run it."
-        return line
+        usages = [record.usage for record in line.exchanges if record.usage is not None]
+        assert run.result["usage"]["input_tokens"] == sum(usage.prompt for usage in usages)
+        assert run.result["usage"]["output_tokens"] == sum(usage.output for usage in usages)
+        for spoken in line.calls:
+            check_silence(spoken.pieces, limit_s=limit_s)
+        return line.calls
 
 
 def slow_task() -> AgentScript:
@@ -164,20 +205,18 @@ def slow_task() -> AgentScript:
 
 
 async def test_heartbeats_through_a_silence_leave_no_trace(claude: Claude):
-    line = await silent_session(claude, Patient(slow_task()), commit_after_s=0.4, heartbeat_s=0.4)
-    for spoken in line.calls:
-        beats = sum(piece.count(b'"stop_reason":null') for _, piece in spoken.pieces)
-        assert beats >= 2
-        print(beats, len(spoken.pieces))
+    for spoken in await silent_session(claude, Patient(slow_task()), limit_s=0.7, commit_after_s=0.3, heartbeat_s=0.3):
+        kinds = [event.type for event in events_of(spoken.answer)]
+        assert kinds.count("message_delta") > 4  # the end, and at least one heartbeat in each silence outside thinking
 
 
-@pytest.mark.skipif(os.environ.get("LANDLINE_SLOW_TESTS") != "1", reason="takes 12 minutes (LANDLINE_SLOW_TESTS=1)")
+@pytest.mark.skipif(os.environ.get("LANDLINE_SLOW_TESTS") != "1", reason="takes 6 minutes each (LANDLINE_SLOW_TESTS=1)")
 @pytest.mark.timeout(3600)
 async def test_a_prefill_of_more_than_five_minutes(claude: Claude):
     """Claude Code 2.1.197 gives up after 300 s without an event, also between headers and first event."""
 
     class Prefilling(ModelServer):
         def _chat(self, request: Request) -> list[Step]:
-            return [Pause(330), *super()._chat(request)]
+            return [Pause(330 if len(self.chats) == 1 else 0), *super()._chat(request)]
 
-    await silent_session(claude, Prefilling(slow_task()))
+    await silent_session(claude, Prefilling(slow_task()), limit_s=15)

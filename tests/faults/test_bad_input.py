@@ -79,7 +79,9 @@ async def refused(client: GatewayClient, server: ModelServer, body: bytes, messa
         pytest.param(b"", NOT_JSON + "Input data was truncated.", id="empty"),
         pytest.param(b'{"model"', NOT_JSON + "Input data was truncated.", id="cut"),
         pytest.param(b"hello", NOT_JSON + "JSON is malformed: invalid character (byte 0).", id="text"),
-        pytest.param(said("x") + b"{}", NOT_JSON + "JSON is malformed: trailing characters (byte 63).", id="two objects"),
+        pytest.param(
+            said("x") + b"{}", NOT_JSON + "JSON is malformed: trailing characters (byte 63).", id="two objects"
+        ),
         pytest.param(
             b'{"model":"m","messages":[{"role":"user","content":"\xff"}]}',
             NOT_JSON + "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte.",
@@ -233,16 +235,21 @@ async def test_50_mb_are_refused_by_their_length_alone(client: GatewayClient) ->
     assert told["error"] == {"type": "request_too_large", "message": TOO_LARGE}
 
 
-async def test_50_mb_sent_whole(client: GatewayClient, server: ModelServer) -> None:
-    """The gateway answers and closes while the client still writes; an HTTP client may see either, never a hang."""
+@pytest.mark.xfail(strict=False, reason="the connection is closed before the rest of the body was read")
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_50_mb_sent_whole(client: GatewayClient, server: ModelServer, *, chunked: bool) -> None:
+    """As the Python SDK sends it: nothing is read before everything is sent. The answer must not be lost to a reset."""
+    length = {"transfer-encoding": "chunked"} if chunked else {"content-length": str(50 * 2**20)}
+    head = "".join(f"{name}: {value}\r\n" for name, value in length.items())
     async with client.connection() as (reader, writer):
-        writer.write(http_request(b"", headers={"content-length": str(50 * 2**20)}))
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            for _ in range(50):
-                writer.write(b"x" * 2**20)
-                await asyncio.wait_for(writer.drain(), 5)
+        writer.write(f"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n{head}\r\n".encode())
+        for _ in range(50):
+            writer.write(b"100000\r\n" + b"x" * 2**20 + b"\r\n" if chunked else b"x" * 2**20)
+            await asyncio.wait_for(writer.drain(), 5)
+        writer.write(b"0\r\n\r\n" if chunked else b"")
         answer = await client.rest(reader)
-    assert answer.startswith(b"HTTP/1.1 413 ") or not answer
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["message"] == TOO_LARGE
     assert (await client.settled()).status == 413
     assert (await client.messages()).status == 200
     assert len(server.chats) == 1

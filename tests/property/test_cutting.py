@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.stream_invariant import check_stream, same_events
@@ -41,7 +41,6 @@ def test_cut_once_at_every_place_of_the_first_and_last_bytes(name: str) -> None:
     assert all(same_events(whole, translate(case.upstream, cuts=[place])) for place in places)
 
 
-@settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_any_cuts(data: st.DataObject) -> None:
     case = CASES[data.draw(st.sampled_from(sorted(CASES)))]

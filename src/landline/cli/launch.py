@@ -185,7 +185,7 @@ async def _gateway(settings: Settings, options: _Options) -> AsyncGenerator[tupl
     journal.observers.append(tally.add)
     async with (
         _backend(settings, embedded=options.embedded) as used,
-        running_gateway(used, journal=journal) as gateway,
+        running_gateway(used, journal=journal, port=used.gateway.port) as gateway,
     ):
         await gateway.line.know()
         backend = gateway.line.backend

@@ -8,6 +8,7 @@ import sys
 import termios
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from landline.errors import SettingsError
 
@@ -15,14 +16,14 @@ _FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 _SIGNALLED = 128  # a shell's convention: 128 + number of the signal that ended the program
 
 
-async def run_client(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Run `argv` with our terminal until it ends. SIGTERM and SIGHUP reach it; SIGINT it gets from the terminal.
+async def run_client(argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None) -> int:
+    """Run `argv` with our terminal until it ends, in `cwd` or where we are. SIGTERM and SIGHUP reach it; SIGINT it gets from the terminal.
 
     The handlers are Python's own, not SIG_IGN: that would be inherited, and the client could not be interrupted.
     """
     with _terminal_restored():
         try:
-            process = await asyncio.create_subprocess_exec(*argv, env=dict(env))
+            process = await asyncio.create_subprocess_exec(*argv, env=dict(env), cwd=cwd)
         except OSError as error:
             raise SettingsError(f"{argv[0]} could not be started: {error.strerror}.") from error
         with _signals_passed_to(process):

@@ -45,7 +45,7 @@ class Delivery:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def open_later(self, after_s: float, decide: Callable[[], Awaitable[None]]) -> None:
+    def open_later(self, after_s: float, decide: Callable[[], Awaitable[object]]) -> None:
         """Opens the answer after `after_s`, once `decide` has let it.
 
         What `decide` raises ends the wait of `unless_refused`.
@@ -97,7 +97,7 @@ class Delivery:
         self._timer = self._loop.call_later(self._heartbeat_s, self._look)
         await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
 
-    async def _open_undecided(self, decide: Callable[[], Awaitable[None]]) -> None:
+    async def _open_undecided(self, decide: Callable[[], Awaitable[object]]) -> None:
         try:
             await decide()
         except LandlineError as error:
@@ -105,7 +105,7 @@ class Delivery:
                 assert self._owner is not None
                 self._refusal = error
                 self._owner.cancel()
-            return
+                return
         if not self.opened:
             await self.write(self._encoder.heartbeat())
 

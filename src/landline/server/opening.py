@@ -66,6 +66,7 @@ class Opening:
         self._body = self._encode(conversation)
         self.size = len(self._body)
         self.estimate = line.backend.estimate_tokens(self.size)
+        self._taken = False  # the backend has accepted the request
 
     async def fit(self) -> None:
         """Cuts `max_tokens` to what the window leaves; counts the prompt only when it may be tight."""
@@ -88,16 +89,20 @@ class Opening:
             self.estimate = tokens
         return tokens
 
-    async def decide(self) -> None:
-        """Before a stream is opened without a word of the backend: would the prompt fit? Raises LandlineError."""
+    async def decide(self) -> int:
+        """Before a stream is opened without a token of the backend: the prompt's length, for the start of the answer.
+
+        Raises LandlineError when it cannot fit; once the backend has accepted the request, its word counts more.
+        """
         if not self._body:
-            return  # accepted in the meantime
+            return self.estimate  # forgotten in the meantime
         tokens = await self.count(timeout_s=COUNT_BEFORE_OPENING_S)
         if tokens is None:
             self._exchange.notes.repaired("prompt length estimated")
             tokens = self.estimate if self.estimate > self._window * SURELY_TOO_LONG else 0
-        if self._window and tokens > self._window:
+        if self._window and tokens > self._window and not self._taken:
             raise prompt_too_long(tokens, self._window)
+        return self.estimate
 
     async def send(self) -> UpstreamAnswer:
         """The backend's answer, status 200. Raises LandlineError; asks once more when only `max_tokens` was too large."""
@@ -115,12 +120,14 @@ class Opening:
         raise await self._with_true_numbers(refusal)
 
     def forget(self) -> None:
-        """The request was accepted: nothing of it is kept."""
-        self._body = b""
-        self._conversation = None
+        """Nothing of the request is kept, once the backend has accepted it."""
+        if self._taken:
+            self._body = b""
+            self._conversation = None
 
     def _accepted(self, answer: UpstreamAnswer) -> UpstreamAnswer:
         self._line.backend.answered()
+        self._taken = True
         if "html" in answer.content_type:
             answer.close()
             raise read_refusal(

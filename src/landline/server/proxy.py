@@ -54,10 +54,17 @@ class MessagesProxy:
     async def _stream(self, opening: Opening, call: Call, send: Send) -> None:
         exchange, gateway = call.exchange, self._line.settings.gateway
         encoder = MessagesEncoder(_head(exchange, opening))
-        delivery = Delivery(
-            send, encoder, stream_headers(exchange), heartbeat_s=gateway.heartbeat_s, on_first=call.first_event
-        )
-        delivery.open_later(gateway.commit_after_s, opening.decide)
+
+        def on_first() -> None:
+            call.first_event()
+            opening.forget()
+
+        async def decide() -> None:
+            encoder.counted(await opening.decide())
+
+        headers = stream_headers(exchange)
+        delivery = Delivery(send, encoder, headers, heartbeat_s=gateway.heartbeat_s, on_first=on_first)
+        delivery.open_later(gateway.commit_after_s, decide)
         try:
             async with await _sent(opening, delivery, call) as answer:
                 end = await _pump(answer, self._pipeline(opening, exchange), encoder, delivery)
@@ -98,13 +105,12 @@ async def _sent(opening: Opening, delivery: Delivery, call: Call) -> UpstreamAns
     """The backend's headers, or what the count said while they did not come."""
     answer = await delivery.unless_refused(opening.send())
     call.headers_arrived()
-    opening.forget()
+    if delivery.opened:
+        opening.forget()  # else with the first event: until then the prompt may have to be counted
     return answer
 
 
-async def _pump(
-    answer: UpstreamAnswer, pipeline: Pipeline, encoder: StreamEncoder, delivery: Delivery
-) -> ResponseEnd:
+async def _pump(answer: UpstreamAnswer, pipeline: Pipeline, encoder: StreamEncoder, delivery: Delivery) -> ResponseEnd:
     """The loop: all events of one read leave in one write. Raises LandlineError when the answer fails."""
     tally = Tally()
     while not tally.over:

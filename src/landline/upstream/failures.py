@@ -14,12 +14,16 @@ from msgspec import Struct
 from landline.errors import ErrorKind, LandlineError
 from landline.transforms.limits import prompt_too_long
 
+# One text for two cases: whether the prompt alone is too long, its numbers tell.
+_SUM = r"maximum context length is (?P<window>\d+) tokens.*\((?P<prompt>\d+) in the messages, \d+ in the completion\)"
+
 # The prompt does not fit. Groups `prompt` and `window` where the text names the numbers.
 OVERFLOWS = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
     for pattern in (
         # vLLM
         r"maximum context length is (?P<window>\d+) tokens.*?prompt contains (at least )?(?P<prompt>\d+) input tokens",
+        _SUM,
         r"maximum context length is (?P<window>\d+) tokens.*?you requested (?P<prompt>\d+) tokens",
         r"maximum context length is (?P<window>\d+) tokens.*?prompt contains \d+ characters",
         r"Input length \((?P<prompt>\d+)\) exceeds model's maximum context length \((?P<window>\d+)\)",
@@ -32,8 +36,9 @@ OVERFLOWS = tuple(
         r"input \((?P<prompt>\d+) tokens\) is longer than the model's context length \((?P<window>\d+) tokens\)",
         r"longer than the model's context length",
         # LM Studio
-        r"number of tokens to keep from the initial prompt is greater than the context length",
-        r"tokens to keep .* is greater than the context length \((n_ctx: )?(?P<window>\d+)",
+        r"n_keep:? \(?(?P<prompt>\d+)\)? *>= n_ctx:? \(?(?P<window>\d+)",
+        r"keep the first (?P<prompt>\d+) tokens.*?context length of only (?P<window>\d+) tokens",
+        r"tokens to keep from the initial prompt is greater than the context length",
         # Ollama
         r"prompt is too long.*?(?P<prompt>\d+).*?(?P<window>\d+)",
         r"input length exceeds the context length",
@@ -50,6 +55,7 @@ OUTPUT_TOO_LARGE = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"max(_completion)?_tokens=(?P<asked>\d+) cannot be greater than max_model_len=(?P<window>\d+)",
+        _SUM,
         r"'?max(_completion)?_tokens'?.* is too large: (?P<asked>\d+).*\(\d+ > (?P<window>\d+) - (?P<prompt>\d+)\)",
         r"max(_completion)?_tokens'? is too large: (?P<asked>\d+)",
     )
@@ -78,6 +84,8 @@ def read_refusal(status: int, body: bytes, *, content_type: str, window: int, es
     for pattern in OUTPUT_TOO_LARGE:
         if match := pattern.search(text):
             limit, prompt = _number(match, "window", window), _number(match, "prompt", 0)
+            if prompt >= limit > 0:
+                break  # no room for any answer
             return Refusal(_invalid(text), output_too_large=True, window=limit, prompt=prompt)
     if status in (400, 413, 422, 500):
         for pattern in OVERFLOWS:

@@ -18,7 +18,7 @@ async def count_tokens(
 ) -> int | None:
     """Tokens of a chat request (its JSON body); None where the backend cannot count.
 
-    vLLM renders and counts what /tokenize is given. llama.cpp renders with /apply-template, then counts the text.
+    Both vLLM and llama.cpp render the chat template and count what came out.
     """
     try:
         match backend.kind:
@@ -39,6 +39,11 @@ async def _vllm(backend: Backend, client: UpstreamClient, body: bytes, timeout_s
 
 
 async def _llamacpp(backend: Backend, client: UpstreamClient, body: bytes, timeout_s: float) -> int | None:
+    """One question to servers of autumn 2026 and later; older ones render first, then count the text."""
+    answer = await _ask(backend, client, "/v1/chat/completions/input_tokens", body, timeout_s)
+    count = answer.get("input_tokens")
+    if isinstance(count, int):
+        return count
     rendered = await _ask(backend, client, "/apply-template", body, timeout_s)
     prompt = rendered.get("prompt")
     if not isinstance(prompt, str):

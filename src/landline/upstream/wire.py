@@ -8,6 +8,7 @@ is the end of the answer, framed well or not: whether an answer is complete is f
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 from collections import deque
 from collections.abc import Mapping
@@ -63,6 +64,7 @@ class Connection(asyncio.Protocol):
         self.status = 0
         self.headers: dict[str, str] = {}
         self.complete = False  # the answer was read to its end, as its framing says
+        self._keep_alive = False
         self._loop = loop
         self._silence_s = silence_s
         self._transport: asyncio.Transport | None = None
@@ -94,8 +96,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        parser = self._parser
-        return self.complete and not self.closed and parser is not None and parser.should_keep_alive()
+        return self.complete and not self.closed and self._keep_alive
 
     async def head(self) -> None:
         """Waits for status and headers. Raises WireError, SilenceError; StaleError when nothing at all came."""
@@ -217,7 +218,9 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._head_done:
+            assert self._parser is not None
             self.complete = True
+            self._keep_alive = self._parser.should_keep_alive()  # the parser knows it only here
 
 
 class Pool:
@@ -228,12 +231,13 @@ class Pool:
         self._silence_s = silence_s
         self._idle: dict[Address, deque[Connection]] = {}
         self._tls: ssl.SSLContext | None = None
+        self._split = functools.lru_cache(maxsize=64)(split_url)
 
     async def request(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, fresh: bool = False
     ) -> tuple[Address, Connection]:
         """A connection whose answer has begun (status and headers are there). Raises WireError, SilenceError."""
-        address, target = split_url(url)
+        address, target = self._split(url)
         head = _request_head(method, target, address, headers, len(body) if body else 0)
         connection = None if fresh else self._take(address)
         if connection is not None:

@@ -31,6 +31,7 @@ from landline.errors import ErrorKind, LandlineError
 from landline.protocols.anthropic_messages.wire import (
     WireBlock,
     WireContent,
+    WireInner,
     WireFormat,
     WireMessage,
     WireRequest,
@@ -39,7 +40,6 @@ from landline.protocols.anthropic_messages.wire import (
 )
 
 _requests = msgspec.json.Decoder(WireRequest)
-_contents = msgspec.json.Decoder(WireContent)
 _sources = msgspec.json.Decoder(WireSource)
 
 Place = tuple[int, ...]  # of a block: message, block, part of a tool result; written out only in errors
@@ -122,7 +122,7 @@ def _conversation(wire: WireRequest, notes: Notes) -> Conversation:
 def _answer_schema(form: WireFormat | None) -> Raw | None:
     if form is None or form.type != "json_schema" or isinstance(form.schema, UnsetType):
         return None
-    return _raw(form.schema, "output_config.format.schema")
+    return form.schema
 
 
 def _thinking(wire: WireRequest) -> Literal["on", "off"] | None:
@@ -190,22 +190,15 @@ def _part(block: WireBlock, place: Place, notes: Notes) -> ResultPart | None:
 
 
 def _tool_result(block: WireBlock, place: Place, notes: Notes) -> ToolResult:
-    content = _inner(block.content, place)
+    content = block.content
     if isinstance(content, str):
         parts: tuple[ResultPart, ...] = (Text(content),) if content else ()
+    elif isinstance(content, dict):
+        raise _invalid(f"{_path(place)}.content: must be a string or a list of blocks.")
     else:
-        inner = (_part(part, (*place, at), notes) for at, part in enumerate(content or ()))
+        inner = [_part(part, (*place, at), notes) for at, part in enumerate(content or ())]
         parts = tuple(part for part in inner if part is not None)
     return ToolResult(block.tool_use_id, parts, block.is_error is True)
-
-
-def _inner(raw: Raw | UnsetType, place: Place) -> WireContent:
-    if isinstance(raw, UnsetType):
-        return None
-    try:
-        return _contents.decode(raw)
-    except msgspec.ValidationError as error:
-        raise _invalid(_place(str(error), f"{_path(place)}.content")) from None
 
 
 def _source(block: WireBlock, place: Place) -> WireSource:
@@ -234,7 +227,7 @@ def _document(block: WireBlock, place: Place) -> Document:
         case "text":
             return Document(source.media_type or "text/plain", title, source.data)
         case "content":
-            return Document("text/plain", title, _joined(_inner(source.content, place)))
+            return Document("text/plain", title, _joined(source.content))
         case "base64" if source.media_type.startswith("text/"):
             try:
                 data = base64.b64decode("".join(source.data.split()), validate=True)
@@ -248,13 +241,13 @@ def _document(block: WireBlock, place: Place) -> Document:
 def _tools(tools: list[WireTool], notes: Notes) -> list[Tool]:
     """The client's own tools in their order; tools that only the vendor's servers can run are dropped."""
     kept: list[Tool] = []
-    for at, tool in enumerate(tools):
+    for tool in tools:
         if isinstance(tool.input_schema, UnsetType):
             notes.drop(f"tool {tool.type or tool.name} (runs on the vendor's servers)")
         elif tool.name == "DeferredToolPlaceholder":  # announces tool search; tells a model nothing
             notes.drop("tool DeferredToolPlaceholder")
         else:
-            kept.append(Tool(tool.name, tool.description or "", _raw(tool.input_schema, f"tools.{at}.input_schema")))
+            kept.append(Tool(tool.name, tool.description or "", tool.input_schema))
     return kept
 
 
@@ -272,13 +265,13 @@ def _search_result(block: WireBlock, place: Place) -> Text:
     """A search result as the words that a model can read. Its `source` is an address, not an object."""
     source = "" if isinstance(block.source, UnsetType) else bytes(block.source).decode().strip('"')
     head = " ".join(filter(None, ("Search result:", block.title, source)))
-    return Text(f"[{head}]\n{_joined(_inner(block.content, place))}")
+    return Text(f"[{head}]\n{_joined(block.content)}")
 
 
-def _joined(content: WireContent) -> str:
+def _joined(content: WireInner) -> str:
     if isinstance(content, str):
         return content
-    return "\n".join(block.text for block in content or () if block.text)
+    return "\n".join(block.text for block in content if block.text) if isinstance(content, list) else ""
 
 
 def _arguments(raw: Raw | UnsetType, notes: Notes) -> str:
@@ -305,15 +298,6 @@ def _unparsed(wrapped: bytes) -> str:
     except (msgspec.DecodeError, RecursionError):
         whole = False
     return raw if whole else wrapped.decode()
-
-
-def _raw(raw: Raw, place: str) -> Raw:
-    """JSON that is passed on as it was written; only its characters are looked at."""
-    try:
-        bytes(raw).decode()
-    except UnicodeDecodeError:
-        raise _invalid(f"{place}: is not UTF-8.") from None
-    return raw
 
 
 def _path(place: Place) -> str:

@@ -43,6 +43,7 @@ class MessagesEncoder:
 
     def __init__(self, head: MessageHead) -> None:
         self._head = head
+        self._prompt = head.prompt_estimate
         self._started = False
         self._kind: BlockKind | None = None  # of the open block
         self._delta = (b"", b"")  # what stands around the text of a delta of the open block
@@ -65,6 +66,10 @@ class MessagesEncoder:
             elif kind is ResponseEnd:
                 self._end(event, out)  # type: ignore[arg-type]
         return b"".join(out)
+
+    def counted(self, prompt_tokens: int) -> None:
+        """The prompt's length became known before the start of the message."""
+        self._prompt = prompt_tokens
 
     def heartbeat(self) -> bytes:
         """`ping` is not counted as activity by every client, an empty thinking delta or message_delta is.
@@ -99,7 +104,7 @@ class MessagesEncoder:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": usage_object(usage or Usage(prompt=head.prompt_estimate), started=True),
+            "usage": usage_object(usage or Usage(prompt=self._prompt), started=True),
         }
         out.append(frame(b"message_start", _write({"type": "message_start", "message": message})))
 

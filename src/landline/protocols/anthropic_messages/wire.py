@@ -6,6 +6,8 @@ types, so that a block type nobody has heard of yet still decodes, and only `typ
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 
@@ -14,7 +16,7 @@ class WireSource(Struct, frozen=True):
     media_type: str = ""
     data: str = ""
     url: str = ""
-    content: Raw | UnsetType = UNSET
+    content: WireInner = None
 
 
 class WireBlock(Struct, frozen=True):
@@ -29,11 +31,12 @@ class WireBlock(Struct, frozen=True):
     tool_use_id: str = ""
     is_error: bool | None = None
     input: Raw | UnsetType = UNSET
-    content: Raw | UnsetType = UNSET
+    content: WireInner = None
     source: Raw | UnsetType = UNSET
 
 
 WireContent = str | list[WireBlock] | None
+WireInner = str | list[WireBlock] | dict[str, Any] | None  # of a block; an object where a vendor's tool failed
 
 
 class WireMessage(Struct, frozen=True):
