@@ -129,9 +129,7 @@ def write_for_ever(answer: Answer) -> list[Step]:
 
 
 @pytest.mark.parametrize("hanging", [hang_in_prefill, hang_in_queue, hang_in_text, write_for_ever])
-async def test_a_killed_client_frees_the_backend_at_once(
-    claude: Claude, hanging: Callable[[Answer], list[Step]], record_property: Callable[[str, object], None]
-):
+async def test_a_killed_client_frees_the_backend_at_once(claude: Claude, hanging: Callable[[Answer], list[Step]]):
     script = AgentScript([bash("echo 0"), Answer(text="a text that does not end")])
     model = Unsteady(script, turn=1, instead=hanging)
     server = ModelServer(model)
@@ -146,7 +144,7 @@ async def test_a_killed_client_frees_the_backend_at_once(
             await request.done.wait()
         assert request.closed_at is not None
         waited_s = request.closed_at - killed_at
-        record_property("closed_after_ms", round(waited_s * 1000, 1))
+        print(f"closed {waited_s * 1000:.0f} ms after the client was killed")
         assert waited_s < HANG_UP_S
         await until(lambda: len(line.exchanges) == 2)
         assert line.outcomes == [Outcome.COMPLETED, Outcome.CLIENT_CLOSED]
@@ -167,12 +165,14 @@ class Patient(ModelServer):
     def _chat(self, request: Request) -> list[Step]:
         answer = self.answer(request.json)
         assert isinstance(answer, Answer)
-        silence = Pause(self.silence_s)
-        steps: list[Step] = [silence, Status(), silence]
-        parts = chunks(answer)
+        silence, parts = Pause(self.silence_s), chunks(answer)
+        # In the second answer once is enough.
+        first = bool(answer.tool_calls)
+        steps: list[Step] = [silence, Status(), silence] if first else []
+        silent = {1, len(parts) // 2, len(parts) - 3} if first else {1}
         for at, part in enumerate(parts):
             steps.append(Send(part))
-            if at in {1, len(parts) // 2, len(parts) - 3}:
+            if at in silent:
                 steps.append(silence)
         return [*steps, Send(DONE)]
 
@@ -205,9 +205,15 @@ def slow_task() -> AgentScript:
 
 
 async def test_heartbeats_through_a_silence_leave_no_trace(claude: Claude):
-    for spoken in await silent_session(claude, Patient(slow_task()), limit_s=0.7, commit_after_s=0.3, heartbeat_s=0.3):
-        kinds = [event.type for event in events_of(spoken.answer)]
-        assert kinds.count("message_delta") > 4  # the end, and at least one heartbeat in each silence outside thinking
+    server = Patient(slow_task())
+    first, second = await silent_session(claude, server, limit_s=0.7, commit_after_s=0.3, heartbeat_s=0.3)
+    # One at the end of each, and heartbeats in every silence outside thinking: two before any block, one in the call.
+    assert event_count(first, "message_delta") >= 1 + 2 + 1
+    assert event_count(second, "message_delta") >= 1 + 1
+
+
+def event_count(spoken: Spoken, kind: str) -> int:
+    return sum(event.type == kind for event in events_of(spoken.answer))
 
 
 @pytest.mark.skipif(os.environ.get("LANDLINE_SLOW_TESTS") != "1", reason="takes 6 minutes each (LANDLINE_SLOW_TESTS=1)")

@@ -54,10 +54,16 @@ class Reply:
 class GatewayClient:
     """Calls to one gateway, each over its own connection so that none hides what another one left behind."""
 
-    def __init__(self, gateway: RunningGateway) -> None:
-        self.gateway = gateway
-        self.url = gateway.url
-        self.port = int(gateway.url.rpartition(":")[2])
+    def __init__(self, gateway: RunningGateway | str) -> None:
+        """A gateway in this process, or the address of one elsewhere (then there is no `gateway` to look into)."""
+        self._gateway = None if isinstance(gateway, str) else gateway
+        self.url = gateway if isinstance(gateway, str) else gateway.url
+        self.port = int(self.url.rpartition(":")[2])
+
+    @property
+    def gateway(self) -> RunningGateway:
+        assert self._gateway is not None, "that gateway runs in another process"
+        return self._gateway
 
     @property
     def exchanges(self) -> list[Exchange]:

@@ -1,4 +1,4 @@
-"""`landline demo`: a small local model, the gateway, and the real Claude Code on it. Nothing of the user's is touched."""
+"""`landline demo`: a small local model, the gateway, the real Claude Code on it. Nothing of the user's is touched."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ from landline.cli.output import notice, reports_errors
     "  landline serve --embedded --port 4100\n"
     "  landline serve --config team.toml --host 10.0.0.5      (needs gateway.keys)"
 )
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Settings file instead of the user's own.")
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="Settings file instead of the user's own."
+)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [default: 4000]")
 @click.option("--backend", help="Base URL of the model server, with or without /v1.  [default: http://127.0.0.1:8000]")

@@ -17,7 +17,9 @@ _SIGNALLED = 128  # a shell's convention: 128 + number of the signal that ended 
 
 
 async def run_client(argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None) -> int:
-    """Run `argv` with our terminal until it ends, in `cwd` or where we are. SIGTERM and SIGHUP reach it; SIGINT it gets from the terminal.
+    """Run `argv` with our terminal until it ends, in `cwd` or where we are.
+
+    SIGTERM and SIGHUP reach it; SIGINT it gets from the terminal.
 
     The handlers are Python's own, not SIG_IGN: that would be inherited, and the client could not be interrupted.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from starlette.routing import Mount, Route, Router
 
@@ -31,7 +31,7 @@ def build_frame(line: Line) -> Frame:
     counter = NativeProxy(line) if native else TokenCounter(line)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: object) -> AsyncIterator[None]:
+    async def lifespan(app: object) -> AsyncGenerator[None]:
         await line.start()
         try:
             yield

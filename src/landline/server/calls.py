@@ -1,9 +1,9 @@
 """One call of an endpoint, from its arrival until it is settled, however it ends.
 
-    async with Call(line, scope, send) as call:
-        call.authenticate()
-        ...
-        call.watch()                              # from here on, a hang-up cancels the work
+async with Call(line, scope, send) as call:
+    call.authenticate()
+    ...
+    call.watch()                              # from here on, a hang-up cancels the work
 """
 
 from __future__ import annotations

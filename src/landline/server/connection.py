@@ -28,9 +28,13 @@ READ_AHEAD = 1024 * 1024  # bytes of a body kept before its reader is woken, and
 log = logging.getLogger("landline")
 
 Message = MutableMapping[str, Any]
-_STATUS = {status: f"HTTP/1.1 {status} {_phrase}\r\n".encode() for status, _phrase in (
-    *((int(known), known.phrase) for known in http.HTTPStatus), (529, "Overloaded"),
-)}
+_STATUS = {
+    status: f"HTTP/1.1 {status} {_phrase}\r\n".encode()
+    for status, _phrase in (
+        *((int(known), known.phrase) for known in http.HTTPStatus),
+        (529, "Overloaded"),
+    )
+}
 _BAD_REQUEST = b'{"type":"error","error":{"type":"invalid_request_error","message":"This is not an HTTP/1.1 request."}}'
 
 
@@ -57,7 +61,7 @@ class Connection(asyncio.Protocol):
         *,
         deadlines: Deadlines,
     ) -> None:
-        self._app = config.loaded_app
+        self._app = cast("Any", config.loaded_app)  # pyright: ignore[reportUnknownMemberType]
         self._state = server_state
         self._deadlines = deadlines
         self._loop = _loop or asyncio.get_event_loop()
@@ -78,8 +82,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self._client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+        peer: Any = transport.get_extra_info("peername")
+        self._client = (str(peer[0]), int(peer[1])) if peer else None
         self._state.connections.add(self)  # type: ignore[arg-type]
         self._time(self._deadlines.head_s)
 
@@ -231,7 +235,9 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self) -> None:
         if self._transport is not None and self._running is None:
-            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(_BAD_REQUEST)
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(
+                _BAD_REQUEST
+            )
             self._transport.write(_STATUS[400] + head + _BAD_REQUEST)
         self.close()
 
@@ -249,8 +255,20 @@ class Exchange:
     """One request and its answer, as the ASGI application sees them."""
 
     __slots__ = (
-        "_chunked", "_connection", "_gone", "_hang_up", "_head", "_keep_alive", "_last", "_message", "_pieces",
-        "_scope", "_size", "_started", "_waiter", "_whole",
+        "_chunked",
+        "_connection",
+        "_gone",
+        "_hang_up",
+        "_head",
+        "_keep_alive",
+        "_last",
+        "_message",
+        "_pieces",
+        "_scope",
+        "_size",
+        "_started",
+        "_waiter",
+        "_whole",
     )
 
     def __init__(self, connection: Connection, scope: Message, *, keep_alive: bool) -> None:
@@ -300,19 +318,23 @@ class Exchange:
 
     # ---------------------------------------------------------------------------------------- ASGI
 
+    @property
+    def _ready(self) -> bool:
+        """Whether `receive` has something to say."""
+        return self._whole or self._gone or self._size > READ_AHEAD
+
     async def receive(self) -> Message:
         loop = self._connection.loop
         self._last = loop.time()
-        while not (self._whole or self._gone or self._size > READ_AHEAD):
+        while not self._ready:
             self._waiter = loop.create_future()
             timer = loop.call_later(self._last + self._connection.body_s - loop.time(), self._wake)
             try:
                 await self._waiter
             finally:
                 timer.cancel()
-            if not (self._whole or self._gone or self._size > READ_AHEAD):
-                if loop.time() - self._last >= self._connection.body_s:
-                    raise BodySilence
+            if not self._ready and loop.time() - self._last >= self._connection.body_s:
+                raise BodySilence
         if self._gone or self._message:
             return {"type": "http.disconnect"}
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

@@ -41,7 +41,9 @@ class TokenCounter:
             request = encode_request(conversation, dialect=line.backend.dialect, notes=exchange.notes, stream=False)
             tokens = await count_tokens(line.backend, line.client, request)
             exact = tokens is not None
-            answer = msgspec.json.encode({"input_tokens": tokens if exact else line.backend.estimate_tokens(len(request))})
+            answer = msgspec.json.encode(
+                {"input_tokens": tokens if exact else line.backend.estimate_tokens(len(request))}
+            )
             headers = whole_headers(exchange)
             headers.append((b"landline-token-count", b"exact" if exact else b"estimated"))
             exchange.status, exchange.outcome = 200, Outcome.COMPLETED
@@ -55,7 +57,7 @@ class Pages:
         self._line = line
 
     async def models(self, request: Request) -> Response:
-        """For Claude Code: ids that its picker shows, in Anthropic's shape. For others: the served names, in OpenAI's."""
+        """For Claude Code Anthropic's shape and ids that its picker shows; for others OpenAI's shape and served names."""
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal

@@ -30,9 +30,7 @@ def random_ids() -> Callable[[], str]:
 class Line:
     """The shared state of one gateway process."""
 
-    def __init__(
-        self, settings: Settings, *, journal: Journal, ids: Callable[[], str] | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, *, journal: Journal, ids: Callable[[], str] | None = None) -> None:
         self.settings = settings
         self.journal = journal
         self.ids = ids or random_ids()

@@ -55,7 +55,9 @@ class NativeProxy:
             raise LandlineError(ErrorKind.INVALID_REQUEST, "The request is not a JSON object with a model.") from None
         models = self._line.settings.models
         names = Names((asked,) if not models.default else (), models.default, models.aliases, models.tiers)
-        chosen = models.aliases.get(asked) or (asked if asked in self._line.backend.served else route(asked, names).model)
+        chosen = models.aliases.get(asked) or (
+            asked if asked in self._line.backend.served else route(asked, names).model
+        )
         call.exchange.model_asked, call.exchange.model_served = asked, chosen
         if chosen == asked:
             return body

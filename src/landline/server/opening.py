@@ -105,13 +105,13 @@ class Opening:
         return self.estimate
 
     async def send(self) -> UpstreamAnswer:
-        """The backend's answer, status 200. Raises LandlineError; asks once more when only `max_tokens` was too large."""
+        """The backend's answer, status 200. Raises LandlineError; asks again when only `max_tokens` was too large."""
         answer = await self._post()
         if answer.status == 200:
             return self._accepted(answer)
         refusal = await self._refusal(answer)
         if refusal.output_too_large and refusal.window:
-            tokens = refusal.prompt or await self.count() or self.estimate
+            tokens = refusal.prompt or await self.count() or self._generous_estimate(refusal.window)
             self._clamp(tokens, refusal.window)
             answer = await self._post()
             if answer.status == 200:
@@ -170,7 +170,12 @@ class Opening:
         tokens = refusal.prompt
         if tokens <= refusal.window + 1:
             tokens = await self.count() or max(self.estimate, tokens)
-        return prompt_too_long(tokens, refusal.window)
+        # Where nobody names the window, a client must still be told how much too much: a quarter makes it compact.
+        return prompt_too_long(tokens, refusal.window or tokens * 3 // 4)
+
+    def _generous_estimate(self, window: int) -> int:
+        """Where nobody counts: rather an answer that may be cut short than a request that is refused again."""
+        return min(round(self.estimate * SURELY_TOO_LONG), window - 256)
 
     def _clamp(self, tokens: int, window: int) -> None:
         assert self._conversation is not None

@@ -1,4 +1,4 @@
-"""Runs the gateway: the socket, the server with its deadlines, one process or several, and one inside another program."""
+"""Runs the gateway: the socket, the server, one process or several, and one inside another program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import functools
 import gc
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 import uvicorn
@@ -37,7 +37,7 @@ def listen(gateway: Gateway) -> socket.socket:
         raise LandlineError(
             ErrorKind.INVALID_REQUEST,
             f"Cannot listen on {gateway.host}:{gateway.port}: {error.strerror}.",
-            hint="Another landline, or another program, may have that port: choose one with --port (0 picks a free one).",
+            hint="Another landline, or another program, may have that port: choose one with --port (0: any).",
         ) from None
     sock.set_inheritable(True)
     return sock
@@ -57,7 +57,7 @@ def serve(settings: Settings, sock: socket.socket) -> None:
     """Runs until SIGTERM or SIGINT, then lets running requests finish for `gateway.drain_s`."""
     config = _config(settings, functools.partial(_build_settled, settings), factory=True)
     if settings.gateway.workers > 1:
-        Multiprocess(config, target=uvicorn.Server(config).run, sockets=[sock]).run()
+        Multiprocess(config, sockets=[sock]).run()
     else:
         uvicorn.Server(config).run(sockets=[sock])
 
@@ -100,7 +100,7 @@ class RunningGateway:
 @contextlib.asynccontextmanager
 async def running_gateway(
     settings: Settings, *, journal: Journal | None = None, port: int = 0
-) -> AsyncIterator[RunningGateway]:
+) -> AsyncGenerator[RunningGateway]:
     """Serves on loopback, on a free port unless one is named, until the block ends."""
     gateway = msgspec.structs.replace(settings.gateway, host="127.0.0.1", port=port, workers=1)
     settings = msgspec.structs.replace(settings, gateway=gateway)
@@ -109,8 +109,7 @@ async def running_gateway(
     server = _Embedded(_config(settings, build_frame(line)))
     task = asyncio.create_task(server.serve(sockets=[sock]))
     try:
-        while not server.started and not task.done():
-            await asyncio.sleep(0.005)
+        await server.up.wait()
         yield RunningGateway(line, sock.getsockname()[1])
     finally:
         server.should_exit = True
@@ -119,7 +118,17 @@ async def running_gateway(
 
 
 class _Embedded(uvicorn.Server):
-    """A server that leaves the signals to the program around it."""
+    """A server that leaves the signals to the program around it. `up` is set when it listens, or could not."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets=sockets)
+        finally:
+            self.up.set()
 
     @contextlib.contextmanager
     def capture_signals(self):  # type: ignore[no-untyped-def]

@@ -311,7 +311,10 @@ class Pool:
 def _request_head(method: str, target: str, address: Address, headers: Mapping[str, str], size: int) -> bytes:
     name = f"[{address.host}]" if ":" in address.host else address.host
     default = 443 if address.secure else 80
-    lines = [f"{method} {target} HTTP/1.1", f"host: {name}" if address.port == default else f"host: {name}:{address.port}"]
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        f"host: {name}" if address.port == default else f"host: {name}:{address.port}",
+    ]
     lines += [f"{header}: {value}" for header, value in headers.items()]
     if size:
         lines.append(f"content-length: {size}")

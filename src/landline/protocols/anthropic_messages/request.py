@@ -31,8 +31,8 @@ from landline.errors import ErrorKind, LandlineError
 from landline.protocols.anthropic_messages.wire import (
     WireBlock,
     WireContent,
-    WireInner,
     WireFormat,
+    WireInner,
     WireMessage,
     WireRequest,
     WireSource,
@@ -122,7 +122,7 @@ def _conversation(wire: WireRequest, notes: Notes) -> Conversation:
 def _answer_schema(form: WireFormat | None) -> Raw | None:
     if form is None or form.type != "json_schema" or isinstance(form.schema, UnsetType):
         return None
-    return form.schema
+    return _sound(form.schema)
 
 
 def _thinking(wire: WireRequest) -> Literal["on", "off"] | None:
@@ -247,8 +247,14 @@ def _tools(tools: list[WireTool], notes: Notes) -> list[Tool]:
         elif tool.name == "DeferredToolPlaceholder":  # announces tool search; tells a model nothing
             notes.drop("tool DeferredToolPlaceholder")
         else:
-            kept.append(Tool(tool.name, tool.description or "", tool.input_schema))
+            kept.append(Tool(tool.name, tool.description or "", _sound(tool.input_schema)))
     return kept
+
+
+def _sound(schema: Raw) -> Raw:
+    """A schema travels on as it was written; what msgspec leaves undecoded may still hold bytes that are no text."""
+    bytes(schema).decode()
+    return schema
 
 
 def _tool_choice(wire: WireRequest) -> ToolChoice | None:

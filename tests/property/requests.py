@@ -1,0 +1,33 @@
+"""A Messages request as the backend gets it: the request's half of the line, without the line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from landline.core.exchange import Notes
+from landline.core.model import Conversation
+from landline.protocols.anthropic_messages.request import decode_request
+from landline.protocols.openai_chat.request import STANDARD, Dialect, encode_request
+from landline.transforms.identifiers import with_native_ids
+from landline.transforms.media import visible_media
+from landline.transforms.prefix import system_in_place, without_billing_line
+
+
+def translated(body: bytes, notes: Notes) -> Conversation:
+    """The transforms in the order of `server/opening.py`."""
+    _, conversation = decode_request(body, notes)
+    conversation = without_billing_line(conversation, notes)
+    conversation = system_in_place(conversation, notes)
+    conversation = visible_media(conversation, notes)
+    return with_native_ids(conversation)
+
+
+def chat_request_of(body: bytes, notes: Notes, *, dialect: Dialect = STANDARD) -> bytes:
+    return encode_request(translated(body, notes), dialect=dialect, notes=notes)
+
+
+def chat_of(body: dict[str, Any], *, notes: Notes | None = None, dialect: Dialect = STANDARD) -> dict[str, Any]:
+    """The chat request as the backend parses it. `max_tokens` is filled in."""
+    raw = json.dumps({"model": "m", "max_tokens": 100} | body).encode()
+    return json.loads(chat_request_of(raw, Notes() if notes is None else notes, dialect=dialect))

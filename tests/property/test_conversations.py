@@ -1,0 +1,237 @@
+"""Laws 4 and 5: nothing of a conversation is lost on the way to the backend, and each turn extends the one before."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.core.events import BlockKind, BlockStart
+from landline.core.exchange import Notes
+from landline.transforms.identifiers import MintIds
+from landline.upstream.backend import DIALECTS, BackendKind
+from tests.property.chat_answers import ARGUMENTS, TEXT
+from tests.property.requests import chat_of
+
+PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
+BILLING = "x-anthropic-billing-header: cc_version=2.1.329.{}; cc_entrypoint=cli;"
+TOOLS = [
+    {"name": "Bash", "description": "Runs.", "input_schema": {"$schema": "x", "type": "object", "properties": {}}},
+    {"name": "Read", "input_schema": {"type": "object", "properties": {"file_path": {"type": "string"}}}},
+]
+
+Block = dict[str, Any]
+
+
+class Numbered:
+    """Texts that can be found again, each once: «0», «1», ..."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+        self.count = 0
+
+    def __call__(self) -> str:
+        self.count += 1
+        return f"«{self.count - 1}»{self._draw(TEXT)}"
+
+
+# ------------------------------------------------------------------------------------------------ law 4
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, list[Any]]]:
+    """Messages of any shape, and what they hold by kind, in order."""
+    text = Numbered(draw)
+    held: dict[str, list[Any]] = {"user": [], "assistant": [], "thinking": [], "result": [], "call": [], "opaque": []}
+    messages: list[dict[str, Any]] = []
+    for turn in range(draw(st.integers(1, 5))):
+        calls = draw(st.lists(ARGUMENTS, max_size=3))
+        ids = [f"toolu_{turn}_{at}" for at in range(len(calls))]
+        messages.append({"role": "user", "content": draw(_said("user", "text", text, held))})
+        messages.append({"role": "assistant", "content": draw(_answer(list(zip(ids, calls, strict=True)), text, held))})
+        if calls:
+            results = [_result(draw, ident, text, held) for ident in ids]
+            messages.append({"role": "user", "content": [*results, *draw(_said("user", "text", text, held))]})
+    return messages, held
+
+
+@st.composite
+def _said(draw: st.DrawFn, role: str, kind: str, text: Numbered, held: dict[str, list[Any]]) -> list[Block]:
+    blocks: list[Block] = []
+    for what in draw(st.lists(st.sampled_from(["text", "image", "document", "unknown"]), max_size=3)):
+        if what == "text":
+            blocks.append({"type": "text", "text": text(), "cache_control": {"type": "ephemeral"}})
+            held[role].append(blocks[-1]["text"])
+        elif what == "document":
+            held[role].append(text())
+            source = {"type": "text", "media_type": "text/plain", "data": held[role][-1]}
+            blocks.append({"type": "document", "source": source})
+        elif what == "unknown":
+            held["opaque"].append(f"block future_{len(held['opaque'])}")
+            blocks.append({"type": held["opaque"][-1].removeprefix("block "), "payload": [1]})
+        else:
+            blocks.append(PNG)
+    return blocks
+
+
+@st.composite
+def _answer(
+    draw: st.DrawFn, calls: list[tuple[str, dict[str, Any]]], text: Numbered, held: dict[str, list[Any]]
+) -> list[Block]:
+    blocks: list[Block] = []
+    for _ in range(draw(st.integers(0, 2))):
+        held["thinking"].append(text())
+        blocks.append({"type": "thinking", "thinking": held["thinking"][-1], "signature": ""})
+    for _ in range(draw(st.integers(0, 2))):
+        held["assistant"].append(text())
+        blocks.append({"type": "text", "text": held["assistant"][-1]})
+    for ident, arguments in calls:
+        held["call"].append((ident, "Bash", arguments))
+        blocks.append({"type": "tool_use", "id": ident, "name": "Bash", "input": arguments})
+    return blocks
+
+
+def _result(draw: st.DrawFn, ident: str, text: Numbered, held: dict[str, list[Any]]) -> Block:
+    failed, said = draw(st.booleans()), text()
+    held["result"].append((ident, said, failed))
+    content: Any = said if draw(st.booleans()) else [{"type": "text", "text": said}, *([PNG] * draw(st.integers(0, 1)))]
+    return {"type": "tool_result", "tool_use_id": ident, "content": content, "is_error": failed}
+
+
+def words(message: dict[str, Any]) -> str:
+    content = message["content"]
+    return content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
+
+
+def pictures(messages: list[dict[str, Any]]) -> int:
+    return json.dumps(messages).count('"image_url":')
+
+
+def in_order(texts: list[str], whole: str) -> bool:
+    at = 0
+    for text in texts:
+        at = whole.find(text, at)
+        if at < 0:
+            return False
+        at += len(text)
+    return True
+
+
+@given(conversations())
+def test_law_4_nothing_is_lost_that_is_not_recorded(made: tuple[list[dict[str, Any]], dict[str, list[Any]]]) -> None:
+    messages, held = made
+    if not any(message["content"] for message in messages):
+        messages[0]["content"] = "x"
+    notes = Notes()
+    out = chat_of({"messages": messages}, notes=notes)["messages"]
+    by_role = {role: [one for one in out if one["role"] == role] for role in ("user", "assistant", "tool")}
+    for role in ("user", "assistant"):
+        assert in_order(held[role], "\n".join(map(words, by_role[role])))
+    assert in_order(held["thinking"], "\n".join(one.get("reasoning", "") for one in by_role["assistant"]))
+    calls = [call for one in by_role["assistant"] for call in one.get("tool_calls", ())]
+    assert [
+        (call["id"], call["function"]["name"], json.loads(call["function"]["arguments"])) for call in calls
+    ] == held["call"]
+    assert [one["tool_call_id"] for one in by_role["tool"]] == [ident for ident, _, _ in held["result"]]
+    for one, (_, said, failed) in zip(by_role["tool"], held["result"], strict=True):
+        assert said in one["content"]
+        assert one["content"].startswith("[the tool call failed]\n") is failed
+    assert pictures(out) * 2 == json.dumps(messages).count('"image"') + pictures(out)
+    assert notes.dropped == held["opaque"]
+    assert_results_follow_calls(out)
+
+
+def assert_results_follow_calls(out: list[dict[str, Any]]) -> None:
+    """Each tool message stands behind the calls of its own turn, before any word of the user's."""
+    owed: list[str] = []
+    for message in out:
+        if message["role"] == "tool":
+            assert message["tool_call_id"] == owed.pop(0)
+        else:
+            assert owed == []
+            owed = [call["id"] for call in message.get("tool_calls", ())]
+
+
+# ------------------------------------------------------------------------------------------------ law 5
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """The requests of one session of Claude Code: each holds the whole history, written in another form each time."""
+    text = Numbered(draw)
+    system = [BILLING.format("0a3"), text(), text()]
+    history: list[tuple[str, Any]] = [("user", [text()]), ("system", [text()])]
+    requests: list[dict[str, Any]] = []
+    for turn in range(draw(st.integers(2, 5))):
+        requests.append(_request(draw, system, history))
+        history.append(("assistant", _model_turn(draw, turn, text)))
+        ids = [block["id"] for block in history[-1][1] if block["type"] == "tool_use"]
+        history.append(("user", _user_turn(draw, ids, text)))
+        if draw(st.booleans()):
+            reminder = f"<system-reminder>\n{text()}\n</system-reminder>" if draw(st.booleans()) else text()
+            history.append(("system", [reminder]))
+    return [*requests, _request(draw, system, history)]
+
+
+def _model_turn(draw: st.DrawFn, turn: int, text: Numbered) -> list[Block]:
+    thinking = {"type": "thinking", "thinking": text(), "signature": "landline"}
+    said = {"type": "text", "text": text()}
+    natives = draw(st.lists(st.sampled_from(["functions.Bash:0", "c1", "c1", ""]), max_size=3))
+    mint = MintIds(f"turn{turn}x")
+    calls: list[Block] = []
+    for at, native in enumerate(natives):
+        event = mint.push([BlockStart(at, BlockKind.TOOL_USE, native, "Bash")])[0]
+        assert isinstance(event, BlockStart)
+        calls.append({"type": "tool_use", "id": event.id, "name": "Bash", "input": draw(ARGUMENTS)})
+    return [*draw(st.sampled_from([[], [thinking], [said], [thinking, said]])), *calls]
+
+
+def _user_turn(draw: st.DrawFn, ids: list[str], text: Numbered) -> list[Any]:
+    blocks: list[Any] = []
+    for ident in ids:
+        parts = draw(st.sampled_from([text(), [{"type": "text", "text": text()}], [PNG], "", []]))
+        blocks.append({"type": "tool_result", "tool_use_id": ident, "content": parts, "is_error": draw(st.booleans())})
+    return [*blocks, *([text()] if not ids or draw(st.booleans()) else []), *([PNG] if draw(st.booleans()) else [])]
+
+
+def _request(draw: st.DrawFn, system: list[str], history: list[tuple[str, Any]]) -> dict[str, Any]:
+    """One text alone is a string or a list with one block; the last block of the last message carries the mark."""
+    mark = {"cache_control": {"type": "ephemeral"}}
+    messages: list[dict[str, Any]] = []
+    for at, (role, said) in enumerate(history):
+        blocks = [{"type": "text", "text": one} if isinstance(one, str) else dict(one) for one in said]
+        if at == len(history) - 1:
+            blocks[-1] |= mark
+        alone = len(said) == 1 and isinstance(said[0], str)
+        messages.append({"role": role, "content": said[0] if alone and draw(st.booleans()) else blocks})
+    head = [{"type": "text", "text": one} | (mark if draw(st.booleans()) else {}) for one in system]
+    return {"system": head, "messages": messages, "tools": TOOLS, "thinking": {"type": "adaptive"}}
+
+
+def written(messages: list[dict[str, Any]]) -> bytes:
+    return json.dumps(messages, ensure_ascii=False).encode()
+
+
+@given(sessions(), st.sampled_from(sorted(DIALECTS)))
+@pytest.mark.row("2.03")
+def test_law_5_each_turn_extends_the_prompt_of_the_turn_before(
+    session: list[dict[str, Any]], kind: BackendKind
+) -> None:
+    chats = [chat_of(request, dialect=DIALECTS[kind]) for request in session]
+    for earlier, later in zip(chats, chats[1:], strict=False):
+        assert written(later["messages"]).startswith(written(earlier["messages"])[:-1])
+        assert len(later["messages"]) > len(earlier["messages"])
+        rest = [{key: value for key, value in chat.items() if key != "messages"} for chat in (earlier, later)]
+        assert rest[0] == rest[1]
+    assert "billing" not in json.dumps(chats[-1])
+
+
+@given(sessions(), st.text("0123456789abcdef", min_size=3, max_size=3))
+@pytest.mark.row("6.01")
+def test_the_billing_line_changes_nothing(session: list[dict[str, Any]], digits: str) -> None:
+    request = session[-1]
+    other = request | {"system": [{"type": "text", "text": BILLING.format(digits)}, *request["system"][1:]]}
+    assert chat_of(request) == chat_of(other)

@@ -1,0 +1,153 @@
+"""Law 6: whatever comes in, the answer is one error, never an exception of another kind."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from landline.core.events import ResponseEnd, ResponseError
+from landline.core.exchange import Notes
+from landline.core.grammar import Grammar
+from landline.errors import LandlineError
+from tests.fakes.streams import CASES
+from tests.golden.translate import decoded
+from tests.property.chat_answers import JSON, Streamed, streams
+from tests.property.requests import chat_request_of
+
+PLACES = [
+    "model",
+    "messages",
+    "system",
+    "tools",
+    "tool_choice",
+    "max_tokens",
+    "stream",
+    "stop_sequences",
+    "temperature",
+    "top_k",
+    "thinking",
+    "output_config",
+    "metadata",
+]
+BLOCK_TYPES = ["text", "thinking", "redacted_thinking", "tool_use", "tool_result", "image", "document", "new"]
+BLOCK_TYPES += ["tool_reference", "search_result", "server_tool_use"]
+FIELDS = ["type", "text", "thinking", "id", "name", "input", "content", "source", "tool_use_id", "is_error", "title"]
+TYPES = [*BLOCK_TYPES, "base64", "url", "content"]
+ANY = JSON | st.floats() | st.sampled_from(["", "\ud83d", 10**400, [], {}, [None], [[]], "é", "text/plain"])
+FIELD_VALUES = st.dictionaries(st.sampled_from([*FIELDS, "data", "media_type", "url"]), ANY | st.sampled_from(TYPES))
+BLOCKS = st.builds(
+    lambda kind, fields, inner: {**fields, **inner, "type": kind},
+    st.sampled_from(BLOCK_TYPES),
+    FIELD_VALUES,
+    st.dictionaries(st.sampled_from(["content", "source", "input"]), FIELD_VALUES | st.lists(FIELD_VALUES)),
+)
+MESSAGES = st.lists(
+    st.builds(
+        lambda role, content: {"role": role, "content": content},
+        st.sampled_from(["user", "assistant", "system"]),
+        st.lists(BLOCKS, max_size=4) | ANY,
+    ),
+    max_size=4,
+)
+
+
+def check_stream_of(raw: bytes, cuts: tuple[int, ...] = ()) -> ResponseEnd | ResponseError:
+    grammar, last = Grammar(), []
+    for events in decoded(raw, cuts=cuts):
+        grammar.check(events)
+        last += events
+    assert grammar.over
+    assert isinstance(last[-1], ResponseEnd | ResponseError)
+    return last[-1]
+
+
+def check_request(body: bytes) -> None:
+    try:
+        encoded = chat_request_of(body, Notes())
+    except LandlineError as error:
+        assert error.wire.status in (400, 413)
+        assert error.text
+    else:
+        assert json.loads(encoded.decode())["messages"]
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(1, 200), max_size=3))
+@example(b"data: [DONE]\n\n", [])
+@example(b"data: " + b"[" * 100_000 + b"\n\n", [])
+@example(b'data: {"choices":' + b"[" * 100_000 + b"\n\n", [])
+@example(b'event: error\ndata: {"message":"x"}\n\n', [])
+def test_bytes_that_are_no_answer(raw: bytes, cuts: list[int]) -> None:
+    assert isinstance(check_stream_of(raw, tuple(cuts)), ResponseError)
+
+
+@given(st.lists(st.builds(lambda value: b"data: " + json.dumps(value).encode() + b"\n\n", ANY), max_size=4))
+def test_json_that_is_no_chunk(events: list[bytes]) -> None:
+    assert isinstance(check_stream_of(b"".join(events)), ResponseError)
+
+
+CHUNK_FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "choices": st.lists(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "delta": st.dictionaries(st.sampled_from(["content", "reasoning", "tool_calls", "role"]), ANY)
+                    | st.fixed_dictionaries(
+                        {"tool_calls": st.lists(st.dictionaries(st.sampled_from(["index", "id", "function"]), ANY))}
+                    ),
+                    "finish_reason": st.sampled_from([None, "stop", "length", "tool_calls", "error", "", 3]),
+                    "stop_reason": ANY,
+                },
+            ),
+            max_size=2,
+        )
+        | ANY,
+        "usage": st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens", "prompt_tokens_details"]), ANY),
+        "error": ANY,
+        "object": ANY,
+    },
+)
+
+
+@given(st.lists(CHUNK_FIELDS, max_size=5))
+def test_chunks_with_anything_in_any_field(chunks: list[dict[str, Any]]) -> None:
+    check_stream_of(b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks))
+
+
+@given(streams(), st.data())
+def test_a_stream_with_broken_bytes(streamed: Streamed, data: st.DataObject) -> None:
+    raw = bytearray(streamed.raw)
+    for at in data.draw(st.lists(st.integers(0, len(raw) - 1), max_size=5)):
+        raw[at] = data.draw(st.integers(0, 255))
+    check_stream_of(bytes(raw[: data.draw(st.integers(0, len(raw)))]), streamed.cuts)
+
+
+@given(st.sampled_from(sorted(CASES)), st.data())
+def test_a_stream_of_the_catalogue_that_is_cut(name: str, data: st.DataObject) -> None:
+    raw = CASES[name].upstream
+    check_stream_of(raw[: data.draw(st.integers(0, len(raw)))])
+
+
+@given(st.binary(max_size=100))
+@example(b"")
+@example(b"null")
+@example(b"[" * 100_000)
+@example(b'{"model":"m","messages":' + b"[" * 100_000)
+@example(b'{"model":"m","messages":[{"role":"user","content":"\xff"}]}')
+@example(b'{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"name":"a","input_schema":{"a":"\xff"}}]}')
+def test_bodies_that_are_no_request(body: bytes) -> None:
+    check_request(body)
+
+
+@given(st.fixed_dictionaries({"model": ANY, "messages": ANY | MESSAGES}, optional=dict.fromkeys(PLACES[2:], ANY)))
+def test_requests_with_anything_in_any_field(body: dict[str, Any]) -> None:
+    check_request(json.dumps(body).encode())
+
+
+@given(MESSAGES)
+def test_messages_with_anything_in_any_block(messages: list[dict[str, Any]]) -> None:
+    check_request(json.dumps({"model": "m", "max_tokens": 5, "messages": messages}).encode())
