@@ -71,10 +71,12 @@ async def served(backend: str, home: Path, *arguments: str, settings: str = "") 
 
 async def _answers(client: GatewayClient) -> None:
     async with asyncio.timeout(START_S):
-        while True:
-            with contextlib.suppress(OSError):
-                async with client.connection():
-                    pass
-                if (await client.call("GET", "/health")).status == 200:
-                    return
+        while not await _is_up(client):
             await asyncio.sleep(0.02)
+
+
+async def _is_up(client: GatewayClient) -> bool:
+    try:
+        return (await client.call("GET", "/health")).status == 200
+    except OSError:
+        return False

@@ -223,6 +223,20 @@ def _usage_and_framing() -> dict[str, Case]:
         "data_without_space": Case(PLAIN.replace(b"data: ", b"data:"), blocks=HELLO, row="3.31"),
         "comments_and_pings": Case(commented, blocks=HELLO, row="3.31"),
         "several_data_lines": Case(PLAIN.replace(b',"choices"', b'\ndata: ,"choices"'), blocks=HELLO, row="3.31"),
+        "finish_empty_until_the_end": Case(
+            sse(
+                *(one | {"choices": [one["choices"][0] | {"finish_reason": ""}]} for one in said),
+                end,
+                usage_chunk(*USAGE),
+            ),
+            blocks=HELLO,
+        ),
+        "half_a_character": Case(
+            PLAIN.replace(b'"Hello"', b'"Hello\\ud83d"').replace(b" world", b" \xf0\x9fworld"),
+            blocks=(text("Hello\ufffd \ufffdworld"),),
+            row="3.30",
+        ),
+        "byte_order_mark": Case(b"\xef\xbb\xbf" + stream(HI, WORLD, role=False), blocks=HELLO, row="3.31"),
         "done_missing": Case(PLAIN.removesuffix(DONE), blocks=HELLO, row="3.20"),
         "done_without_blank_line": Case(PLAIN.removesuffix(b"\n"), blocks=HELLO, row="3.20"),
     }
@@ -240,6 +254,10 @@ def _failures() -> dict[str, Case]:
             said + error + sse(chunk({}, "stop"), usage_chunk(*USAGE), DONE), hello, row="3.33"
         ),
         "error_first": failed(error, row="3.33"),
+        "error_by_its_event": failed(
+            said + b'event: error\ndata: {"message":"CUDA out of memory"}\n\n' + DONE, hello, row="3.33"
+        ),
+        "error_as_text": failed(said + sse({"error": "CUDA out of memory"}), hello, row="3.33"),
         "no_finish": failed(said, hello, row="3.19"),
         "no_finish_but_done": failed(said + DONE, hello, row="3.19"),
         "no_finish_after_a_call": failed(call, *ONE_CALL, row="3.19"),

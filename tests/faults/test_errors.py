@@ -65,14 +65,16 @@ def said(status: int, message: Any, **headers: str) -> list[Step]:
 
 @dataclass(frozen=True)
 class Failure:
-    """`text` is the whole message, URL stands for the backend's. `asked` counts the requests at the backend."""
+    """`text` is the whole message, URL stands for the backend's.
+
+    Each is asked once; only a connection from the pool that turns out to be dead is tried again on a fresh one.
+    """
 
     steps: list[Step]
     kind: ErrorKind
     text: str
     retry_after: str | None = None
     final: bool = False
-    asked: int = 1
 
 
 KEY_HINT = "Set backend.key in landline.toml to its key."
@@ -131,7 +133,6 @@ FAILURES: dict[str, Failure] = {
         ErrorKind.BACKEND_UNAVAILABLE,
         f"The backend URL closed the connection without an answer. {LOST}",
         retry_after="5",
-        asked=2,
     ),
     "cut after headers": Failure([Status(), Pause(0.02), Cut()], ErrorKind.BAD_BACKEND, CUT),
     "ended after headers": Failure([Status()], ErrorKind.BAD_BACKEND, CUT),
@@ -168,7 +169,7 @@ async def test_a_failure_before_the_first_byte(
     assert reply.error == (form.status, form.anthropic_type, failure.text.replace("URL", server.url, 1))
     assert reply.headers.get("retry-after") == failure.retry_after
     assert reply.headers.get("x-should-retry") == ("false" if failure.final else None)
-    assert len(server.chats) == failure.asked
+    assert len(server.chats) == 1 or (name == "cut before headers" and len(server.chats) == 2)
     exchange = await client.settled()
     assert (exchange.outcome, exchange.status) == (Outcome.REFUSED, form.status)
     error = await sdk_error(client)

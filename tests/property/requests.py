@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
+from msgspec import Raw
+
 from landline.core.exchange import Notes
 from landline.core.model import Conversation
 from landline.protocols.anthropic_messages.request import decode_request
@@ -28,6 +31,16 @@ def chat_request_of(body: bytes, notes: Notes, *, dialect: Dialect = STANDARD) -
 
 
 def chat_of(body: dict[str, Any], *, notes: Notes | None = None, dialect: Dialect = STANDARD) -> dict[str, Any]:
-    """The chat request as the backend parses it. `max_tokens` is filled in."""
-    raw = json.dumps({"model": "m", "max_tokens": 100} | body).encode()
-    return json.loads(chat_request_of(raw, Notes() if notes is None else notes, dialect=dialect))
+    """The chat request as the backend parses it."""
+    return json.loads(chat_request_of(written(body), Notes() if notes is None else notes, dialect=dialect))
+
+
+def fields_of(body: dict[str, Any], *, dialect: Dialect = STANDARD) -> dict[str, bytes]:
+    """The fields of the chat request, each as the bytes that the backend gets."""
+    raw = chat_request_of(written(body), Notes(), dialect=dialect)
+    return {name: bytes(value) for name, value in msgspec.json.decode(raw, type=dict[str, Raw]).items()}
+
+
+def written(body: dict[str, Any]) -> bytes:
+    """The request as JSON; model and max_tokens are filled in."""
+    return json.dumps({"model": "m", "max_tokens": 100} | body).encode()
