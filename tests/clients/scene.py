@@ -101,7 +101,7 @@ class Scene:
 async def scene(claude: Claude, server: ModelServer, **gateway: Any) -> AsyncIterator[Scene]:
     """`gateway` are settings of that table, for example heartbeat_s."""
     async with server:
-        settings = Settings(gateway=Gateway(**gateway), backend=Backend(url=server.url))
+        settings = Settings(gateway=Gateway(**{"drain_s": 2, **gateway}), backend=Backend(url=server.url))
         async with running_gateway(settings) as running, Tap(running.url) as tap:
             yield Scene(claude, tap, running, server)
 

@@ -78,6 +78,7 @@ async def test_parallel_calls_of_one_answer_come_back_in_one_turn(claude: Claude
         assert said["content"] == "Three at once."
         ids = [call["id"] for call in said["tool_calls"]]
         assert len(set(ids)) == 3
+        assert all(ident.startswith("call_s0_") for ident in ids)  # the backend's own
         assert [result["tool_call_id"] for result in results] == ids
         assert "three" in results[2]["content"]
 

@@ -18,7 +18,7 @@ from tests.fakes.upstream import json_answer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-MODEL = "claude-sonnet-4-5"
+MODEL = "claude-opus-of-mine"
 TOOLS: list[Any] = [
     {"name": "Bash", "description": "Runs", "input_schema": {"type": "object", "properties": {"command": {}}}},
     {"name": "Now", "input_schema": {"type": "object", "properties": {}}},
@@ -134,7 +134,9 @@ async def test_stream_events_and_stop_sequence(
     pair: tuple[ModelServer, GatewayClient], sdk: anthropic.AsyncAnthropic
 ) -> None:
     texts: list[str] = []
-    async with sdk.messages.stream(**said(stop_sequences=["END"], temperature=0.5, top_p=0.9)) as stream:
+    async with sdk.messages.stream(
+        **said(stop_sequences=["END"]), extra_body={"temperature": 0.5, "top_p": 0.9}
+    ) as stream:
         async for text in stream.text_stream:
             texts.append(text)
         request_id = stream.request_id

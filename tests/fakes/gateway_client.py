@@ -120,6 +120,14 @@ class GatewayClient:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
+    async def refuses(self) -> bool:
+        """Whether new connections are refused."""
+        try:
+            async with self.connection():
+                return False
+        except OSError:
+            return True
+
     async def settled(self, number: int = 1, *, timeout_s: float = 5) -> Exchange:
         """The number-th finished exchange, as soon as it is in the journal."""
         await until(lambda: len(self.exchanges) >= number, timeout_s=timeout_s)

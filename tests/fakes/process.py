@@ -80,3 +80,22 @@ async def _is_up(client: GatewayClient) -> bool:
         return (await client.call("GET", "/health")).status == 200
     except OSError:
         return False
+
+
+async def run_serve(home: Path, *arguments: str) -> tuple[int, str]:
+    """Runs it to its own end; exit code and everything it wrote."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "landline", "serve", *arguments),
+        env=environment(home),
+        cwd=home,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(START_S):
+            out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGKILL)
+    assert process.returncode is not None
+    return process.returncode, out.decode()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from landline.server.run import listen
 from tests.fakes.chat_stream import Answer, chunk, sse
 from tests.fakes.gateway_client import GatewayClient, gateway_to, request_body
 from tests.fakes.model_server import ModelServer
-from tests.fakes.process import environment, served
+from tests.fakes.process import run_serve, served
 from tests.fakes.upstream import Send, Upstream, json_answer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -284,21 +282,3 @@ async def test_a_public_address_without_keys_ends_the_program(tmp_path: Path) ->
     assert code != 0
     assert "Refusing to listen on 0.0.0.0 without keys" in text
     assert "gateway.keys" in text
-
-
-async def run_serve(home: Path, *arguments: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "landline", "serve", *arguments),
-        env=environment(home),
-        cwd=home,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        async with asyncio.timeout(20):
-            out, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGKILL)
-    assert process.returncode is not None
-    return process.returncode, out.decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 from landline.errors import ErrorKind, LandlineError
 
@@ -11,7 +11,29 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+Header = tuple[bytes, bytes]
+
 JSON = (b"content-type", b"application/json")
+
+
+class ClientSide(Protocol):
+    """What a connection of ours offers beyond ASGI, as `scope["landline.client"]`: streams without a task."""
+
+    def on_hang_up(self, function: Callable[[], None]) -> None:
+        """Calls `function` when the client leaves, or at once if it has left."""
+        ...
+
+    def begin(self, status: int, headers: Iterable[Header]) -> None:
+        """The head of the answer; it leaves with the first bytes of the body."""
+        ...
+
+    def write(self, data: bytes, *, last: bool = False) -> bool:
+        """Part of the body. False: the client does not keep up; wait with the rest (see `when_drained`)."""
+        ...
+
+    def when_drained(self, function: Callable[[], None]) -> None:
+        """Calls `function` when the client has read enough for more to be written."""
+        ...
 
 
 class BodySilence(Exception):

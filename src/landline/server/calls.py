@@ -17,7 +17,7 @@ from landline.core.exchange import Exchange, Outcome
 from landline.errors import LandlineError
 from landline.policy.auth import check_key, presented_keys
 from landline.server.answer import refuse
-from landline.server.asgi import ClientGone, Scope, Send, header
+from landline.server.asgi import ClientGone, ClientSide, Scope, Send, header
 from landline.server.line import Line
 
 
@@ -28,6 +28,7 @@ class Call:
         self._line = line
         self._scope = scope
         self._send = send
+        self.client: ClientSide = scope["landline.client"]
         self._work: asyncio.Task[object] | None = None
         self._read = False  # whether the request was read to its end
         self._gone = False
@@ -63,7 +64,7 @@ class Call:
     def watch(self) -> None:
         """Cancels the work as soon as the client hangs up. Called when the request was read to its end."""
         self._read = True
-        self._scope["landline.hang_up"](self._hang_up)
+        self.client.on_hang_up(self._hang_up)
 
     def headers_arrived(self) -> None:
         self.exchange.headers_s = time.perf_counter() - self._began

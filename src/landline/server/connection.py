@@ -1,18 +1,15 @@
 """One client connection, on httptools: HTTP/1.1 in, ASGI calls, answers out. Runs under uvicorn's server.
 
 In place of uvicorn's own protocol, for what that lacks: deadlines for half-sent heads and bodies, a call on a hang-up
-that needs no task of its own, and one write for the head of an answer and its first bytes. Two things beyond ASGI:
-`scope["landline.hang_up"]` takes the function to call when the client leaves, and `receive` raises `BodySilence`.
+that needs no task of its own, and streams that are written without one (see `asgi.ClientSide`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import http
-import logging
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -20,21 +17,10 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from landline.server.asgi import AnswerBegun, BodySilence
+from landline.server.http_exchange import READ_AHEAD, STATUS_LINES, HttpExchange
 
 HEAD_LIMIT = 64 * 1024
-READ_AHEAD = 1024 * 1024  # bytes of a body kept before its reader is woken, and beyond which the socket waits
 
-log = logging.getLogger("landline")
-
-Message = MutableMapping[str, Any]
-_STATUS = {
-    status: f"HTTP/1.1 {status} {_phrase}\r\n".encode()
-    for status, _phrase in (
-        *((int(known), known.phrase) for known in http.HTTPStatus),
-        (529, "Overloaded"),
-    )
-}
 _BAD_REQUEST = b'{"type":"error","error":{"type":"invalid_request_error","message":"This is not an HTTP/1.1 request."}}'
 
 
@@ -71,9 +57,9 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_size = 0
-        self._reading: Exchange | None = None  # whose body is coming in
-        self._running: Exchange | None = None  # who may answer
-        self._waiting: deque[Exchange] = deque()
+        self._reading: HttpExchange | None = None  # whose body is coming in
+        self._running: HttpExchange | None = None  # who may answer
+        self._waiting: deque[HttpExchange] = deque()
         self._drained: asyncio.Future[None] | None = None  # set while the client reads too slowly
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
@@ -138,7 +124,7 @@ class Connection(asyncio.Protocol):
         parsed = httptools.parse_url(self._url)
         raw_path = parsed.path or b"/"
         path = raw_path.decode("latin-1")
-        scope: Message = {
+        scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": self._parser.get_http_version(),
@@ -153,7 +139,7 @@ class Connection(asyncio.Protocol):
             "server": None,
             "state": {},
         }
-        exchange = Exchange(self, scope, keep_alive=self._parser.should_keep_alive())
+        exchange = HttpExchange(self, scope, keep_alive=self._parser.should_keep_alive())
         self._reading = exchange
         if (b"expect", b"100-continue") in self._headers and self._transport is not None and self._running is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -173,13 +159,23 @@ class Connection(asyncio.Protocol):
         if exchange is not None:
             exchange.whole()
 
-    # ---------------------------------------------------------------------------------------- for Exchange
+    # ---------------------------------------------------------------------------------------- for HttpExchange
 
-    async def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> bool:
+        """False: the client does not keep up."""
         if self._transport is not None:
             self._transport.write(data)
-            if self._drained is not None:
-                await asyncio.shield(self._drained)
+        return self._drained is None
+
+    def when_drained(self, function: Callable[[], None]) -> None:
+        if self._drained is None:
+            function()
+        else:
+            self._drained.add_done_callback(lambda _: function())
+
+    async def drained(self) -> None:
+        if self._drained is not None:
+            await asyncio.shield(self._drained)
 
     def resume_reading(self) -> None:
         if self._transport is not None and not self._transport.is_closing() and not self._waiting:
@@ -222,7 +218,7 @@ class Connection(asyncio.Protocol):
 
     # ---------------------------------------------------------------------------------------- own
 
-    def _start(self, exchange: Exchange) -> None:
+    def _start(self, exchange: HttpExchange) -> None:
         self._running = exchange
         self._stop_timer()
         task = self._loop.create_task(exchange.run(self._app))
@@ -238,7 +234,7 @@ class Connection(asyncio.Protocol):
             head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(
                 _BAD_REQUEST
             )
-            self._transport.write(_STATUS[400] + head + _BAD_REQUEST)
+            self._transport.write(STATUS_LINES[400] + head + _BAD_REQUEST)
         self.close()
 
     def _time(self, limit_s: float) -> None:
@@ -249,148 +245,6 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-class Exchange:
-    """One request and its answer, as the ASGI application sees them."""
-
-    __slots__ = (
-        "_chunked",
-        "_connection",
-        "_gone",
-        "_hang_up",
-        "_head",
-        "_keep_alive",
-        "_last",
-        "_message",
-        "_pieces",
-        "_scope",
-        "_size",
-        "_started",
-        "_waiter",
-        "_whole",
-    )
-
-    def __init__(self, connection: Connection, scope: Message, *, keep_alive: bool) -> None:
-        self._connection = connection
-        self._scope = scope
-        self._keep_alive = keep_alive
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._whole = False  # the body is here
-        self._gone = False  # the client hung up
-        self._last = 0.0
-        self._waiter: asyncio.Future[None] | None = None
-        self._hang_up: Callable[[], None] | None = None
-        self._started = False
-        self._head = b""  # written together with the first bytes of the body
-        self._chunked = False
-        self._message = False  # the body was handed over to its end
-        scope["landline.hang_up"] = self._set_hang_up
-
-    async def run(self, app: Any) -> None:
-        try:
-            await app(self._scope, self.receive, self.send)
-        except Exception:
-            log.exception("request failed behind the outermost frame")
-            self._connection.close()
-
-    # ---------------------------------------------------------------------------------------- for Connection
-
-    def take(self, body: bytes) -> int:
-        """A piece of the request body; returns the bytes that wait."""
-        self._pieces.append(body)
-        self._size += len(body)
-        self._last = self._connection.loop.time()
-        if self._size > READ_AHEAD:
-            self._wake()
-        return self._size
-
-    def whole(self) -> None:
-        self._whole = True
-        self._wake()
-
-    def client_left(self) -> None:
-        self._gone = True
-        self._wake()
-        if self._hang_up is not None:
-            self._hang_up()
-
-    # ---------------------------------------------------------------------------------------- ASGI
-
-    @property
-    def _ready(self) -> bool:
-        """Whether `receive` has something to say."""
-        return self._whole or self._gone or self._size > READ_AHEAD
-
-    async def receive(self) -> Message:
-        loop = self._connection.loop
-        self._last = loop.time()
-        while not self._ready:
-            self._waiter = loop.create_future()
-            timer = loop.call_later(self._last + self._connection.body_s - loop.time(), self._wake)
-            try:
-                await self._waiter
-            finally:
-                timer.cancel()
-            if not self._ready and loop.time() - self._last >= self._connection.body_s:
-                raise BodySilence
-        if self._gone or self._message:
-            return {"type": "http.disconnect"}
-        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces, self._size = [], 0
-        self._message = self._whole
-        if not self._whole:
-            self._connection.resume_reading()
-        return {"type": "http.request", "body": body, "more_body": not self._whole}
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._begin(message["status"], message.get("headers", ()))
-            return
-        body: bytes = message.get("body", b"")
-        more = message.get("more_body", False)
-        if self._scope["method"] == "HEAD":
-            body = b""
-        elif self._chunked:
-            if body:
-                body = b"%x\r\n%b\r\n" % (len(body), body)
-            if not more:
-                body += b"0\r\n\r\n"
-        if self._head:
-            body, self._head = self._head + body, b""
-        if body and not self._gone:
-            await self._connection.write(body)
-        if not more and not self._gone:
-            self._connection.answered(keep_alive=self._keep_alive)
-
-    def _begin(self, status: int, headers: Any) -> None:
-        if self._started:
-            raise AnswerBegun
-        self._started = True
-        self._chunked = True
-        lines = [_STATUS[status]]
-        for name, value in headers:
-            if name == b"content-length" or status in (204, 304):
-                self._chunked = False
-            elif name == b"connection" and value == b"close":
-                self._keep_alive = False
-            lines.append(b"%b: %b\r\n" % (name, value))
-        if self._chunked and self._scope["method"] != "HEAD":
-            lines.append(b"transfer-encoding: chunked\r\n")
-        if not self._keep_alive:
-            lines.append(b"connection: close\r\n")
-        lines.append(b"\r\n")
-        self._head = b"".join(lines)
-
-    def _set_hang_up(self, function: Callable[[], None]) -> None:
-        self._hang_up = function
-        if self._gone:
-            function()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 def connection_class(deadlines: Deadlines) -> Any:

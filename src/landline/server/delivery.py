@@ -13,19 +13,19 @@ from typing import TypeVar
 
 from landline.core.stream import StreamEncoder
 from landline.errors import LandlineError
-from landline.server.asgi import Send
+from landline.server.asgi import ClientSide, Header
 
 Answer = TypeVar("Answer")
 
 
 class Delivery:
-    """One per streamed answer. All writes go through it, so that a heartbeat never lands inside another write."""
+    """One per streamed answer. All writes go through it."""
 
     def __init__(
         self,
-        send: Send,
+        client: ClientSide,
         encoder: StreamEncoder,
-        headers: Iterable[tuple[bytes, bytes]],
+        headers: Iterable[Header],
         *,
         heartbeat_s: float,
         on_first: Callable[[], None],
@@ -34,14 +34,13 @@ class Delivery:
         self._answered = False  # the backend has accepted the request: its word counts more than a count of ours
         self._refusal: LandlineError | None = None
         self._owner: asyncio.Task[object] | None = None
-        self._send = send
+        self._client = client
         self._encoder = encoder
         self._headers = list(headers)
         self._heartbeat_s = heartbeat_s
         self._on_first = on_first
         self._loop = asyncio.get_running_loop()
         self._last = 0.0  # when something was written
-        self._writing = False
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -70,14 +69,15 @@ class Delivery:
         self._answered = True
         return got
 
-    async def write(self, data: bytes, *, last: bool = False) -> None:
-        """Sends encoded events; opens the answer with the first ones."""
+    def write(self, data: bytes, *, last: bool = False) -> bool:
+        """Sends encoded events; opens the answer with the first ones. False: the client does not keep up."""
         if not self.opened:
-            await self._open()
+            self._open()
         self._last = self._loop.time()
-        self._writing = True
-        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
-        self._writing = False
+        return self._client.write(data, last=last)
+
+    def when_drained(self, function: Callable[[], None]) -> None:
+        self._client.when_drained(function)
 
     def close(self) -> None:
         """No more heartbeats. Always called, however the answer ends."""
@@ -88,14 +88,14 @@ class Delivery:
             self._task.cancel()
             self._task = None
 
-    async def _open(self) -> None:
+    def _open(self) -> None:
         self.opened = True
         self._on_first()
         if self._timer is not None:
             self._timer.cancel()
         self._last = self._loop.time()
         self._timer = self._loop.call_later(self._heartbeat_s, self._look)
-        await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        self._client.begin(200, self._headers)
 
     async def _open_undecided(self, decide: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -107,12 +107,12 @@ class Delivery:
                 self._owner.cancel()
                 return
         if not self.opened:
-            await self.write(self._encoder.heartbeat())
+            self.write(self._encoder.heartbeat())
 
     def _look(self) -> None:
         """The timer: beats after a silence, else looks again when the silence would be long enough."""
         silent_s = self._loop.time() - self._last
-        if silent_s >= self._heartbeat_s and not self._writing:
-            self._task = self._loop.create_task(self.write(self._encoder.heartbeat()))
+        if silent_s >= self._heartbeat_s:
+            self.write(self._encoder.heartbeat())
             silent_s = 0.0
         self._timer = self._loop.call_later(max(self._heartbeat_s - silent_s, 0.01), self._look)

@@ -57,7 +57,7 @@ class Pages:
         self._line = line
 
     async def models(self, request: Request) -> Response:
-        """For Claude Code Anthropic's shape and ids that its picker shows; for others OpenAI's shape and served names."""
+        """Anthropic's shape, with ids that its picker shows, for Claude Code; OpenAI's and served names for others."""
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal

@@ -2,8 +2,8 @@
 
     authenticate -> decode -> route -> transforms -> send -> [read, feed, push, encode, write] -> settle
 
-Between sending and settling there is one loop with no branch on settings, no log, and no await but the read and the
-write. A client that hangs up cancels the task, which closes the backend's connection.
+Between sending and settling there is one loop (`_pump`) with no branch on settings, no log and no await: it runs
+inside the reads of the backend's socket. A client that hangs up cancels the task, which closes that connection.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class MessagesProxy:
             call.authenticate()
             opening = await self._opening(scope, receive, call)
             if call.exchange.stream:
-                await self._stream(opening, call, send)
+                await self._stream(opening, call)
             else:
                 await self._whole(opening, call, send)
 
@@ -51,7 +51,7 @@ class MessagesProxy:
         await opening.fit()
         return opening
 
-    async def _stream(self, opening: Opening, call: Call, send: Send) -> None:
+    async def _stream(self, opening: Opening, call: Call) -> None:
         exchange, gateway = call.exchange, self._line.settings.gateway
         encoder = MessagesEncoder(_head(exchange, opening))
 
@@ -63,7 +63,7 @@ class MessagesProxy:
             encoder.counted(await opening.decide())
 
         headers = stream_headers(exchange)
-        delivery = Delivery(send, encoder, headers, heartbeat_s=gateway.heartbeat_s, on_first=on_first)
+        delivery = Delivery(call.client, encoder, headers, heartbeat_s=gateway.heartbeat_s, on_first=on_first)
         delivery.open_later(gateway.commit_after_s, decide)
         try:
             async with await _sent(opening, delivery, call) as answer:
@@ -75,7 +75,7 @@ class MessagesProxy:
             if not delivery.opened:
                 raise
             exchange.outcome, exchange.error = Outcome.FAILED, error.text
-            await delivery.write(encoder.error(error.text, error.wire.anthropic_type), last=True)
+            delivery.write(encoder.error(error.text, error.wire.anthropic_type), last=True)
         finally:
             delivery.close()
 
@@ -111,16 +111,23 @@ async def _sent(opening: Opening, delivery: Delivery, call: Call) -> UpstreamAns
 
 
 async def _pump(answer: UpstreamAnswer, pipeline: Pipeline, encoder: StreamEncoder, delivery: Delivery) -> ResponseEnd:
-    """The loop: all events of one read leave in one write. Raises LandlineError when the answer fails."""
+    """The loop. Its body runs inside each read of the backend's socket; all events of one read leave in one write.
+
+    Raises LandlineError when the answer fails.
+    """
     tally = Tally()
-    while not tally.over:
-        piece = await answer.read()
+
+    def take(piece: bytes) -> bool:
         events = pipeline.feed(piece) if piece else pipeline.close()
         if events:
             tally.push(events)
             data = encoder.encode(events)
-            if data:
-                await delivery.write(data, last=tally.end is not None)
+            if data and not delivery.write(data, last=tally.end is not None):
+                answer.pause()
+                delivery.when_drained(answer.resume)
+        return tally.over
+
+    await answer.pour(take)
     if tally.end is None:
         raise _failure(tally.error)
     return tally.end

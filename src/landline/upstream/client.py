@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -41,12 +41,28 @@ class UpstreamAnswer:
         assert self._connection is not None
         try:
             return await self._connection.read()
-        except SilenceError:
-            raise LandlineError(
-                ErrorKind.BACKEND_TIMEOUT, "The backend fell silent in the middle of its answer."
-            ) from None
-        except WireError as error:
-            raise LandlineError(ErrorKind.BAD_BACKEND, f"The backend's answer is {error}.") from None
+        except (SilenceError, WireError) as error:
+            raise _broken(error) from None
+
+    async def pour(self, take: Callable[[bytes], bool]) -> None:
+        """Gives each read of the body to `take` at once, until that returns True or got b"", the end.
+
+        Raises LandlineError when the backend falls silent.
+        """
+        assert self._connection is not None
+        try:
+            await self._connection.pour(take)
+        except (SilenceError, WireError) as error:
+            raise _broken(error) from None
+
+    def pause(self) -> None:
+        """Stops reading, for a client that reads more slowly than the backend writes."""
+        if self._connection is not None:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        if self._connection is not None:
+            self._connection.resume()
 
     async def body(self, limit: int = ERROR_BODY_LIMIT) -> bytes:
         """At most `limit` bytes of the body: what stands in an error is short."""
@@ -113,6 +129,12 @@ class UpstreamClient:
                 return answer.status, await answer.body(SMALL_BODY_LIMIT)
         except TimeoutError:
             raise _silent(url) from None
+
+
+def _broken(error: Exception) -> LandlineError:
+    if isinstance(error, SilenceError):
+        return LandlineError(ErrorKind.BACKEND_TIMEOUT, "The backend fell silent in the middle of its answer.")
+    return LandlineError(ErrorKind.BAD_BACKEND, f"The backend's answer is {error}.")
 
 
 def _silent(url: str) -> LandlineError:

@@ -23,6 +23,9 @@ async def probe(backend: Backend, client: UpstreamClient) -> None:
     if status in (401, 403):
         backend.failed(f"The backend {backend.url} refused landline's key ({status}). Set backend.key.")
         return
+    if status >= 500:  # llama.cpp answers so while it loads: what it is and serves can only be asked later
+        backend.failed(f"The backend {backend.url} answered {status} when asked for its models: is it still loading?")
+        return
     rows = _rows(body) if status == 200 else []
     if status == 200 and not rows and not backend.native:
         backend.failed(f"{backend.url}/v1/models does not list a model: is this a model server?")

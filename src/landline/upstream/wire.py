@@ -11,7 +11,7 @@ import asyncio
 import functools
 import ssl
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -76,6 +76,8 @@ class Connection(asyncio.Protocol):
         self._head_done = False
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._sink: Callable[[bytes], bool] | None = None
+        self._poured: asyncio.Future[None] | None = None
         self._last = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -137,6 +139,51 @@ class Connection(asyncio.Protocol):
             self._resume()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    async def pour(self, take: Callable[[bytes], bool]) -> None:
+        """Gives the bytes of each read to `take`, within the read itself: no task wakes up for them.
+
+        Ends when `take` returns True, or has been given b"", the end of the bytes. Raises SilenceError, WireError.
+        """
+        self._sink, self._poured = take, self._loop.create_future()
+        try:
+            self._flow()
+            await self._poured
+        finally:
+            self._sink = None
+
+    def pause(self) -> None:
+        """Leaves the socket alone until `resume`."""
+        if not self._paused and self._transport is not None and not self.closed:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._paused:
+            self._resume()
+
+    def _flow(self) -> None:
+        sink = self._sink
+        if sink is None:
+            self._wake()
+            return
+        over = False
+        if self._pieces:
+            pieces, self._pieces, self._size = self._pieces, [], 0
+            over = sink(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if not over and self._error is not None:
+            self._end_pour(self._error)
+        elif over or ((self.complete or self.closed) and (sink(b"") or True)):
+            self._end_pour(None)
+
+    def _end_pour(self, error: Exception | None) -> None:
+        self._sink = None
+        if self._poured is None or self._poured.done():
+            return
+        if error is None:
+            self._poured.set_result(None)
+        else:
+            self._poured.set_exception(error)
+
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
         try:
@@ -155,7 +202,7 @@ class Connection(asyncio.Protocol):
         if silent_s >= self._silence_s and not self._paused:
             self._error = SilenceError()
             self._timer = None
-            self._wake()
+            self._flow()
         else:
             self._timer = self._loop.call_later(max(self._silence_s - silent_s, 0.05), self._look)
 
@@ -186,7 +233,7 @@ class Connection(asyncio.Protocol):
             if self._head_size > HEAD_LIMIT:
                 self._error = WireError("endless response headers")
                 self.abort()
-        self._wake()
+        self._flow()
 
     def eof_received(self) -> bool:
         return False
@@ -194,7 +241,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         self._transport = None
-        self._wake()
+        if exc is not None and not isinstance(exc, OSError):
+            self._error = exc  # what the sink raised: not the server's doing
+        self._flow()
 
     # ---------------------------------------------------------------------------------------- httptools
 

@@ -128,8 +128,15 @@ def test_an_answer_that_the_client_began() -> None:
     assert "continue_final_message" not in on_llamacpp
 
 
-@pytest.mark.parametrize("last", [{"role": "assistant", "content": [text("a"), call("1")]}, HI,
-                                  {"role": "assistant", "content": ""}, {"role": "system", "content": "a"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"role": "assistant", "content": [text("a"), call("1")]},
+        {"role": "assistant", "content": ""},
+        {"role": "system", "content": "a"},
+        HI,
+    ],
+)
 def test_any_other_end_asks_for_a_new_turn(last: dict[str, Any]) -> None:
     assert "continue_final_message" not in chat_of({"messages": [HI, last]}, dialect=VLLM)
 
