@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -94,20 +95,24 @@ SILENT_BLOCKS: dict[str, list[Step]] = {
 }
 
 
+def named(cases: Mapping[str, list[Step]]) -> Callable[[Any], list[Step]]:
+    """The case whose name is the text of the request: all cases run at the same time, as their time is waiting."""
+    return lambda body: cases[body["messages"][-1]["content"]]
+
+
 @pytest.mark.row("3.41")
-@pytest.mark.parametrize("name", SILENT_BLOCKS)
-async def test_row_3_41_heartbeats_leave_no_trace(name: str) -> None:
+async def test_row_3_41_heartbeats_leave_no_trace() -> None:
     """Silence within an open block: counted events, and the message that is folded from the stream is the same."""
-    steps = SILENT_BLOCKS[name]
-    body = request_body(tools=TOOLS)
-    async with ModelServer(lambda _: steps) as server, gateway_to(server.url, **QUICK) as client:
-        reply = await client.stream(body)
-        folded = checked(reply, tools=["Bash"], backend_finish="stop")
-        check_silence(reply.arrivals, limit_s=HEARTBEAT_S + 0.15)
-        assert heartbeats(reply) >= 3
-        twin = await plain_twin(client, server, steps, body)
-        assert same_message(folded, twin)
-        assert twin["content"], "nothing was compared"
+    async with ModelServer(named(SILENT_BLOCKS)) as server, gateway_to(server.url, **QUICK) as client:
+        bodies = [request_body(name, tools=TOOLS) for name in SILENT_BLOCKS]
+        replies = await asyncio.gather(*(client.stream(body) for body in bodies))
+        for name, body, reply in zip(SILENT_BLOCKS, bodies, replies, strict=True):
+            folded = checked(reply, tools=["Bash"], backend_finish="stop")
+            check_silence(reply.arrivals, limit_s=HEARTBEAT_S + 0.15)
+            assert heartbeats(reply) >= 3, name
+            twin = await plain_twin(client, server, SILENT_BLOCKS[name], body)
+            assert same_message(folded, twin), name
+            assert twin["content"], "nothing was compared"
 
 
 async def test_tokens_that_come_steadily_need_no_heartbeats() -> None:
@@ -208,21 +213,17 @@ FAILURES: dict[str, tuple[list[Step], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", FAILURES)
-async def test_a_failure_behind_an_early_commit_is_one_error_event(name: str) -> None:
-    steps, kind, words = FAILURES[name]
-    async with (
-        ModelServer(lambda _: [Pause(0.45), *steps]) as server,
-        gateway_to(server.url, **QUICK) as client,
-    ):
-        reply = await client.stream()
-        folded = checked(reply, backend_finish=FAILED)
-        assert folded.error is not None
-        assert folded.error["type"] == kind
-        assert words in folded.error["message"]
-        exchange = await client.settled()
-        assert (exchange.outcome, exchange.status) == (Outcome.FAILED, 200)
-        assert words in exchange.error
+async def test_a_failure_behind_an_early_commit_is_one_error_event() -> None:
+    late = {name: [Pause(0.45), *steps] for name, (steps, _, _) in FAILURES.items()}
+    async with ModelServer(named(late)) as server, gateway_to(server.url, **QUICK) as client:
+        replies = await asyncio.gather(*(client.stream(request_body(name)) for name in FAILURES))
+        for (name, (_, kind, words)), reply in zip(FAILURES.items(), replies, strict=True):
+            folded = checked(reply, backend_finish=FAILED)
+            assert folded.error is not None, name
+            assert folded.error["type"] == kind, name
+            assert words in folded.error["message"], name
+            recorded = [exchange for exchange in client.exchanges if words in exchange.error]
+            assert [(exchange.outcome, exchange.status) for exchange in recorded] == [(Outcome.FAILED, 200)], name
         await asyncio.sleep(0.15)  # a heartbeat that was still planned would fail in the log
         assert not client.gateway.line.open
 

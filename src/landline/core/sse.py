@@ -6,7 +6,7 @@ are joined by LF; one space after the colon is dropped; lines that begin with a 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 FRAME_LIMIT = 16 * 1024 * 1024  # bytes of one event; a peer that sends more is not speaking the protocol
 
@@ -17,7 +17,7 @@ class FrameTooLarge(ValueError):
     """One event grew beyond FRAME_LIMIT."""
 
 
-class Frame(NamedTuple):
+class Frame(Struct, frozen=True, gc=False):
     event: bytes  # empty when the event has no name
     data: bytes
 
@@ -37,10 +37,11 @@ class SSEDecoder:
         buffer = self._rest + data if self._rest else data
         if b"\r" in buffer:
             return self._feed_any_line_end(buffer)
-        *frames, self._rest = buffer.split(b"\n\n")
-        if not frames:
+        blocks = buffer.split(b"\n\n")
+        self._rest = blocks.pop()
+        if not blocks:
             self._hold()
-        return [frame for frame in map(_parse, frames) if frame]
+        return _frames(blocks)
 
     def close(self) -> list[Frame]:
         """What stands unfinished at the end of the bytes, as far as it reads as an event."""
@@ -71,17 +72,26 @@ class SSEDecoder:
         held = b""
         if buffer.endswith(b"\r"):  # may be the first half of CRLF
             buffer, held = buffer[:-1], b"\r"
-        *frames, rest = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n")
+        *blocks, rest = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n")
         self._rest = rest + held
-        if not frames:
+        if not blocks:
             self._hold()
-        return [frame for frame in map(_parse, frames) if frame]
+        return _frames(blocks)
+
+
+def _frames(blocks: list[bytes]) -> list[Frame]:
+    """Events that carry data. Nearly all are one `data: ` line, so that is looked for first."""
+    frames: list[Frame] = []
+    for block in blocks:
+        if block[:6] == b"data: " and b"\n" not in block:
+            frames.append(Frame(b"", block[6:]))
+        elif parsed := _parse(block):
+            frames.append(parsed)
+    return frames
 
 
 def _parse(block: bytes) -> Frame | None:
     """One event without its blank line; None when it carries no data."""
-    if block.startswith(b"data: ") and b"\n" not in block:
-        return Frame(b"", block[6:])
     event = b""
     data: list[bytes] = []
     for line in block.split(b"\n"):

@@ -30,8 +30,10 @@ async def probe(backend: Backend, client: UpstreamClient) -> None:
     if status == 200 and not rows and not backend.native:
         backend.failed(f"{backend.url}/v1/models does not list a model: is this a model server?")
         return
+    # A window that was learned otherwise (from /props, from an overflow) holds until the server was away.
+    known = {model.id: model.window for model in backend.models} if backend.reachable else {}
     backend.answered()
-    backend.models = tuple(ServedModel(str(row["id"]), _window(row)) for row in rows)
+    backend.models = tuple(ServedModel(str(row["id"]), _window(row) or known.get(str(row["id"]), 0)) for row in rows)
     if not backend.native:
         await _find_kind(backend, client, rows)
 

@@ -62,9 +62,9 @@ class ChatStreamDecoder:
 
     def _frames(self, frames: list[Frame]) -> None:
         for frame in frames:
-            self._frame(frame)
             if self.over:
                 break
+            self._frame(frame)
 
     def _take(self) -> list[Event]:
         out, self._blocks.out = self._blocks.out, []
