@@ -160,7 +160,7 @@ async def until(reached: Callable[[], bool]) -> None:
 class Patient(ModelServer):
     """Silent before its headers, before its first chunk, and in the middle of thinking, text and call."""
 
-    silence_s = 0.8
+    silence_s = 1.0
 
     def _chat(self, request: Request) -> list[Step]:
         answer = self.answer(request.json)
@@ -206,7 +206,7 @@ def slow_task() -> AgentScript:
 
 async def test_heartbeats_through_a_silence_leave_no_trace(claude: Claude):
     server = Patient(slow_task())
-    first, second = await silent_session(claude, server, limit_s=0.7, commit_after_s=0.3, heartbeat_s=0.3)
+    first, second = await silent_session(claude, server, limit_s=0.9, commit_after_s=0.3, heartbeat_s=0.3)
     # One at the end of each, and heartbeats in every silence outside thinking: two before any block, one in the call.
     assert event_count(first, "message_delta") >= 1 + 2 + 1
     assert event_count(second, "message_delta") >= 1 + 1

@@ -19,7 +19,7 @@ from landline.transforms.limits import clamp_output, clearly_fits, prompt_too_lo
 from landline.transforms.media import visible_media
 from landline.transforms.prefix import system_in_place, without_billing_line
 from landline.upstream.client import UpstreamAnswer
-from landline.upstream.failures import Refusal, read_refusal
+from landline.upstream.failures import Mend, Refusal, read_refusal
 from landline.upstream.tokens import count_tokens
 
 COUNT_BEFORE_OPENING_S = 2.0
@@ -67,6 +67,7 @@ class Opening:
         self.size = len(self._body)
         self.estimate = line.backend.estimate_tokens(self.size)
         self._taken = False  # the backend has accepted the request
+        self._mends: set[Mend] = set()
 
     async def fit(self) -> None:
         """Cuts `max_tokens` to what the window leaves; counts the prompt only when it may be tight."""
@@ -105,19 +106,32 @@ class Opening:
         return self.estimate
 
     async def send(self) -> UpstreamAnswer:
-        """The backend's answer, status 200. Raises LandlineError; asks again when only `max_tokens` was too large."""
-        answer = await self._post()
-        if answer.status == 200:
-            return self._accepted(answer)
-        refusal = await self._refusal(answer)
-        if refusal.output_too_large and refusal.window:
-            tokens = refusal.prompt or await self.count() or self._generous_estimate(refusal.window)
-            self._clamp(tokens, refusal.window)
+        """The backend's answer, status 200. Raises LandlineError; asks again when the request could be mended."""
+        while True:
             answer = await self._post()
             if answer.status == 200:
                 return self._accepted(answer)
             refusal = await self._refusal(answer)
-        raise await self._with_true_numbers(refusal)
+            if not await self._mended(refusal):
+                raise await self._with_true_numbers(refusal)
+
+    async def _mended(self, refusal: Refusal) -> bool:
+        """Takes out of the request what the backend refused of it. Each mend is tried once."""
+        assert self._conversation is not None
+        if refusal.mend is None or refusal.mend in self._mends or (refusal.output_too_large and not refusal.window):
+            return False
+        self._mends.add(refusal.mend)
+        match refusal.mend:
+            case Mend.ROOM_FOR_ANSWER:
+                tokens = refusal.prompt or await self.count() or self._generous_estimate(refusal.window)
+                self._clamp(tokens, refusal.window)
+            case Mend.NO_STREAM_OPTIONS:
+                if not self._line.backend.dialect.stream_options:
+                    return False  # they were not in it
+                self._line.backend.learn_no_stream_options()
+                self._exchange.notes.repaired("stream_options left out: the backend refuses it")
+                self._body = self._encode(self._conversation)
+        return True
 
     def forget(self) -> None:
         """Nothing of the request is kept, once the backend has accepted it."""

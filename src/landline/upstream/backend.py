@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
 from msgspec import Struct
 
 from landline.protocols.openai_chat.request import STANDARD, Dialect
@@ -51,11 +52,13 @@ class Backend:
         self.problem = "not asked yet"
         self._configured_window = window
         self._bytes_per_token = FIRST_GUESS_BYTES_PER_TOKEN
+        self._stream_options = True
         self._headers = self._auth(key)
 
     @property
     def dialect(self) -> Dialect:
-        return DIALECTS[self.kind]
+        dialect = DIALECTS[self.kind]
+        return dialect if self._stream_options else msgspec.structs.replace(dialect, stream_options=False)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -77,6 +80,10 @@ class Backend:
         if window and not self.window(model):
             others = tuple(known for known in self.models if known.id != model)
             self.models = (*others, ServedModel(model, window))
+
+    def learn_no_stream_options(self) -> None:
+        """It refused a request because of them; usage comes without being asked for, or is estimated."""
+        self._stream_options = False
 
     def estimate_tokens(self, size: int) -> int:
         """Tokens of a chat request of `size` bytes, by what earlier answers of this server taught."""

@@ -6,6 +6,7 @@ Each row of the tables has a sample in tests/golden/failures.toml, with the back
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Any, cast
 
 import msgspec
@@ -64,13 +65,28 @@ OUTPUT_TOO_LARGE = tuple(
 NO_TOOL_PARSER = re.compile(r"requires --enable-auto-tool-choice|requires --tool-call-parser", re.IGNORECASE)
 
 
+# Asked for usage in a stream, a server that does not know the field refuses the whole request.
+UNKNOWN_STREAM_OPTIONS = re.compile(r"stream_options|include_usage", re.IGNORECASE)
+
+
+class Mend(StrEnum):
+    """What can be changed about a refused request, so that asking again makes sense."""
+
+    ROOM_FOR_ANSWER = "room for the answer"
+    NO_STREAM_OPTIONS = "no stream_options"
+
+
 class Refusal(Struct, frozen=True):
     """A backend's error answer, read. `window` and `prompt` are 0 where the backend did not name them."""
 
     error: LandlineError
-    output_too_large: bool = False
+    mend: Mend | None = None
     window: int = 0
     prompt: int = 0
+
+    @property
+    def output_too_large(self) -> bool:
+        return self.mend is Mend.ROOM_FOR_ANSWER
 
 
 def read_refusal(status: int, body: bytes, *, content_type: str, window: int, estimate: int, base: str) -> Refusal:
@@ -86,12 +102,14 @@ def read_refusal(status: int, body: bytes, *, content_type: str, window: int, es
             limit, prompt = _number(match, "window", window), _number(match, "prompt", 0)
             if prompt >= limit > 0:
                 break  # no room for any answer
-            return Refusal(_invalid(text), output_too_large=True, window=limit, prompt=prompt)
+            return Refusal(_invalid(text), Mend.ROOM_FOR_ANSWER, window=limit, prompt=prompt)
     if status in (400, 413, 422, 500):
         for pattern in OVERFLOWS:
             if match := pattern.search(text):
                 limit, prompt = _number(match, "window", window), _number(match, "prompt", estimate)
                 return Refusal(prompt_too_long(prompt, limit), window=limit, prompt=prompt)
+    if status in (400, 422) and UNKNOWN_STREAM_OPTIONS.search(text):
+        return Refusal(_invalid(text), Mend.NO_STREAM_OPTIONS)
     return Refusal(_by_status(status, text, base))
 
 

@@ -55,6 +55,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """What a backend accepts beyond the standard. Unknown backends get the standard only."""
 
     continues_answers: bool = False  # goes on with an answer that the client began
+    stream_options: bool = True  # knows the field; without it, usage cannot be asked for
     continuous_usage: bool = False  # usage in every chunk, so that the prompt's length is known at the start
     top_k: bool = False
     template_arguments: bool = False  # chat_template_kwargs
@@ -99,9 +100,13 @@ def chat_request(
         chat_template_kwargs={"enable_thinking": False} if unthinking else None,
         add_generation_prompt=False if begun and dialect.continues_answers else None,
         continue_final_message=True if begun and dialect.continues_answers else None,
-        stream_options=StreamOptions(True, dialect.continuous_usage or None) if stream else None,
+        stream_options=_stream_options(dialect) if stream else None,
         session_id=session if session and dialect.session_id else None,
     )
+
+
+def _stream_options(dialect: Dialect) -> StreamOptions | None:
+    return StreamOptions(True, dialect.continuous_usage or None) if dialect.stream_options else None
 
 
 def _begun(conversation: Conversation) -> bool:
