@@ -246,7 +246,7 @@ async def test_rows_10_05_10_12_no_key_and_no_text_is_written_down(tmp_path: Pat
         if "break" in text:
             return [Send(sse(chunk({"content": SENTENCE})))]
         if "crash" in text:
-            return json_answer(500, {"error": {"message": f"key {BACKEND_KEY} in {SENTENCE}"}})
+            return json_answer(500, {"error": {"message": f"Incorrect API key provided: {BACKEND_KEY}. in {SENTENCE}"}})
         return Answer(text=f"echo {SENTENCE}", thinking=SENTENCE)
 
     settings = f'[gateway]\nkeys = ["{KEY}"]\n[backend]\nkey = "{BACKEND_KEY}"\n'

@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 from landline.server.http_exchange import READ_AHEAD, STATUS_LINES, HttpExchange
 
 HEAD_LIMIT = 64 * 1024
+LINGER_S = 5.0
 
 _BAD_REQUEST = b'{"type":"error","error":{"type":"invalid_request_error","message":"This is not an HTTP/1.1 request."}}'
 
@@ -63,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None  # set while the client reads too slowly
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
+        self._lingering = False
 
     # ---------------------------------------------------------------------------------------- asyncio.Protocol
 
@@ -87,6 +89,8 @@ class Connection(asyncio.Protocol):
         return False  # a client that stops sending has hung up
 
     def data_received(self, data: bytes) -> None:
+        if self._lingering:
+            return
         if self._reading is None:
             self._head_size += len(data)
         try:
@@ -198,7 +202,9 @@ class Connection(asyncio.Protocol):
         self._state.total_requests += 1
         exchange, self._running = self._running, None
         unread = exchange is not None and exchange is self._reading
-        if not keep_alive or self._closing or unread:
+        if unread:
+            self._linger()
+        elif not keep_alive or self._closing:
             self.close()
         elif self._waiting:
             self._start(self._waiting.popleft())
@@ -236,6 +242,17 @@ class Connection(asyncio.Protocol):
             )
             self._transport.write(STATUS_LINES[400] + head + _BAD_REQUEST)
         self.close()
+
+    def _linger(self) -> None:
+        """The answer came before the request was read. Closing now would reset the connection, and the client, still
+        sending, would never see the answer: so what it sends is thrown away for a while."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._lingering = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._transport.resume_reading()
+        self._time(LINGER_S)
 
     def _time(self, limit_s: float) -> None:
         self._stop_timer()

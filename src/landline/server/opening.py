@@ -161,7 +161,7 @@ class Opening:
             raise
 
     async def _refusal(self, answer: UpstreamAnswer) -> Refusal:
-        body = await answer.body()
+        body = self._line.backend.without_key(await answer.body())
         answer.close()
         return read_refusal(
             answer.status,

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import functools
 import gc
+import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 
 import msgspec
 import uvicorn
@@ -59,7 +60,7 @@ def serve(settings: Settings, sock: socket.socket) -> None:
     if settings.gateway.workers > 1:
         Multiprocess(config, sockets=[sock]).run()
     else:
-        uvicorn.Server(config).run(sockets=[sock])
+        _Foreground(config).run(sockets=[sock])
 
 
 def _build_settled(settings: Settings) -> Frame:
@@ -117,6 +118,19 @@ async def running_gateway(
         sock.close()
 
 
+class _Foreground(uvicorn.Server):
+    """A server that ends with exit code 0 when it is told to end; uvicorn's own raises the signal once more."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
 class _Embedded(uvicorn.Server):
     """A server that leaves the signals to the program around it. `up` is set when it listens, or could not."""
 
@@ -131,7 +145,7 @@ class _Embedded(uvicorn.Server):
             self.up.set()
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
+    def capture_signals(self) -> Generator[None]:
         yield
 
 

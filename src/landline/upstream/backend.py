@@ -53,6 +53,7 @@ class Backend:
         self._configured_window = window
         self._bytes_per_token = FIRST_GUESS_BYTES_PER_TOKEN
         self._stream_options = True
+        self._key = key.encode()
         self._headers = self._auth(key)
 
     @property
@@ -64,6 +65,10 @@ class Backend:
     def headers(self) -> dict[str, str]:
         """Headers of every request: the backend's own key, never a client's."""
         return self._headers
+
+    def without_key(self, data: bytes) -> bytes:
+        """What the server wrote, as it may be shown: some repeat the key they refuse."""
+        return data.replace(self._key, b"[key]") if self._key else data
 
     @property
     def served(self) -> tuple[str, ...]:
