@@ -35,10 +35,10 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     header_timeout_s: Annotated[Seconds, Meta(description="Time for a client to send its request headers.")] = 15
     body_timeout_s: Annotated[Seconds, Meta(description="Longest silence while a client sends its body.")] = 30
     commit_after_s: Annotated[
-        Seconds, Meta(description="A stream is opened towards the client after this long without an answer.")
+        float, Meta(gt=0, le=10, description="A stream is opened towards the client after this long without an answer.")
     ] = 10
     heartbeat_s: Annotated[
-        Seconds, Meta(description="Longest silence on an open stream before the client is sent a heartbeat.")
+        float, Meta(gt=0, le=15, description="Longest silence on an open stream before the client is sent a heartbeat.")
     ] = 12
     drain_s: Annotated[Seconds, Meta(description="Time that running requests get to finish after SIGTERM.")] = 60
 
