@@ -75,17 +75,25 @@ WIRE_FORMS: dict[ErrorKind, WireForm] = {
 class LandlineError(Exception):
     """Something that the user must be told, in words that say what to do next.
 
-    `message` says what is wrong, `hint` what to do. `retry_after` is in whole seconds: a client that reads it waits
-    that long. `final=True` asks clients not to repeat the request (header `x-should-retry: false`), for states that
-    waiting cannot mend.
+    `message` says what is wrong, `quote` repeats the words of a backend, `hint` says what to do. `retry_after` is in
+    whole seconds: a client that reads it waits that long. `final=True` asks clients not to repeat the request (header
+    `x-should-retry: false`), for states that waiting cannot mend.
     """
 
     def __init__(
-        self, kind: ErrorKind, message: str, *, hint: str = "", retry_after: int | None = None, final: bool = False
+        self,
+        kind: ErrorKind,
+        message: str,
+        *,
+        quote: str = "",
+        hint: str = "",
+        retry_after: int | None = None,
+        final: bool = False,
     ) -> None:
-        super().__init__(message)
+        super().__init__(f"{message}: {quote}" if quote else message)
         self.kind = kind
         self.message = message
+        self.quote = quote
         self.hint = hint
         self.retry_after = retry_after
         self.final = final
@@ -96,10 +104,17 @@ class LandlineError(Exception):
 
     @property
     def text(self) -> str:
-        """Message and hint as one text. The words of PROMPT_TOO_LONG stand alone: clients match them."""
+        """All of it, for the client. The words of PROMPT_TOO_LONG stand alone: clients match them."""
+        said = str(self)
         if not self.hint or self.kind is ErrorKind.PROMPT_TOO_LONG:
-            return self.message
-        return f"{self.message} {self.hint}"
+            return said
+        return f"{said} {self.hint}"
+
+    @property
+    def logged(self) -> str:
+        """What may stand in a log: nothing that a peer wrote. Backends quote requests, complaints name their values."""
+        ours = self.message.partition(":")[0] if self.kind is ErrorKind.INVALID_REQUEST else self.message
+        return f"{self.kind.value}: {ours}"
 
 
 class SettingsError(LandlineError):

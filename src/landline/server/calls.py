@@ -87,7 +87,7 @@ class Call:
             case LandlineError():
                 await refuse(self._send, error, self.exchange, unread=not self._read)
             case _:
-                self.exchange.outcome, self.exchange.error = Outcome.FAILED, type(error).__name__
+                self.exchange.outcome, self.exchange.error_logged = Outcome.FAILED, type(error).__name__
                 return False
         return True
 

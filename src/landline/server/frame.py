@@ -4,6 +4,7 @@ nobody caught becomes an error in the endpoint's own dialect. One of the two pla
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 
 from landline.errors import ErrorKind, LandlineError
@@ -38,7 +39,9 @@ class Frame:
         except LandlineError as error:
             await self._refuse(error, send)
         except Exception as error:
-            log.exception("internal error in %s", scope["path"])
+            # Where, and of what kind: the text of an error may quote the request.
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            log.error("internal error in %s: %s\n%s", scope["path"], type(error).__name__, trace)
             told = LandlineError(
                 ErrorKind.INTERNAL, f"landline failed: {type(error).__name__}.", hint="Its log has the trace."
             )

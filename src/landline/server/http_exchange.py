@@ -83,8 +83,8 @@ class HttpExchange:
     async def run(self, app: Any) -> None:
         try:
             await app(self._scope, self.receive, self.send)
-        except Exception:
-            log.exception("request failed behind the outermost frame")
+        except Exception as error:  # told already by the outermost frame; here only the connection is ended
+            log.debug("call ended by %s", type(error).__name__)
             self._connection.close()
 
     # ---------------------------------------------------------------------------------------- for Connection

@@ -96,8 +96,8 @@ def text_line(exchange: Exchange) -> str:
     for title, notes in (("repaired", exchange.notes.repairs), ("dropped", exchange.notes.dropped)):
         if notes:
             parts.append(f"{title}: {', '.join(notes)}")
-    if exchange.error:
-        parts.append(exchange.error)
+    if exchange.error_logged:
+        parts.append(exchange.error_logged)
     return "  ".join(parts) + "\n"
 
 
@@ -116,7 +116,7 @@ def summary(exchange: Exchange) -> dict[str, Any]:
         "stream": exchange.stream,
         "status": exchange.status,
         "outcome": exchange.outcome.value,
-        "error": exchange.error,
+        "error": exchange.error_logged,
         "headers_ms": _ms(exchange.headers_s),
         "ttft_ms": _ms(exchange.ttft_s),
         "total_ms": _ms(exchange.total_s),

@@ -74,7 +74,7 @@ class MessagesProxy:
         except LandlineError as error:
             if not delivery.opened:
                 raise
-            exchange.outcome, exchange.error = Outcome.FAILED, error.text
+            exchange.outcome, exchange.error, exchange.error_logged = Outcome.FAILED, error.text, error.logged
             delivery.write(encoder.error(error.text, error.wire.anthropic_type), last=True)
         finally:
             delivery.close()

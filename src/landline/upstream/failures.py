@@ -118,7 +118,7 @@ def failed_in_stream(status: int, message: str, *, cut: bool) -> LandlineError:
     if cut:
         return LandlineError(ErrorKind.BAD_BACKEND, message, hint="Did the model server crash or restart? See its log.")
     kind = ErrorKind.OVERLOADED if status in (429, 503, 529) else ErrorKind.BAD_BACKEND
-    return LandlineError(kind, f"The backend failed: {clean(message)}")
+    return LandlineError(kind, "The backend failed", quote=clean(message))
 
 
 def error_text(body: bytes) -> str:
@@ -147,41 +147,47 @@ def clean(text: str) -> str:
 
 
 def _by_status(status: int, text: str, base: str) -> LandlineError:
-    said = f"The backend {base} answered {status}: {text}"
+    said = f"The backend {base} answered {status}"
     if status == 400 or status == 422:
         return _no_parser(text) if NO_TOOL_PARSER.search(text) else _invalid(text)
     if status in (401, 403):
         return LandlineError(
-            ErrorKind.BACKEND_UNAVAILABLE, said, hint="Set backend.key in landline.toml to its key.", final=True
+            ErrorKind.BACKEND_UNAVAILABLE,
+            said,
+            quote=text,
+            hint="Set backend.key in landline.toml to its key.",
+            final=True,
         )
     if status == 404:
         return LandlineError(
             ErrorKind.BAD_BACKEND,
             said,
+            quote=text,
             hint="Is the base URL right (landline adds /v1/chat/completions), and does it serve that model?",
             final=True,
         )
     if status == 413:
-        return LandlineError(ErrorKind.REQUEST_TOO_LARGE, said)
+        return LandlineError(ErrorKind.REQUEST_TOO_LARGE, said, quote=text)
     if status == 429:
-        return LandlineError(ErrorKind.RATE_LIMITED, said, retry_after=5)
+        return LandlineError(ErrorKind.RATE_LIMITED, said, quote=text, retry_after=5)
     if status in (503, 529):
-        return LandlineError(ErrorKind.OVERLOADED, said, retry_after=5)
+        return LandlineError(ErrorKind.OVERLOADED, said, quote=text, retry_after=5)
     if status in (408, 504):
-        return LandlineError(ErrorKind.BACKEND_TIMEOUT, said, retry_after=5)
-    return LandlineError(ErrorKind.BAD_BACKEND, said)
+        return LandlineError(ErrorKind.BACKEND_TIMEOUT, said, quote=text, retry_after=5)
+    return LandlineError(ErrorKind.BAD_BACKEND, said, quote=text)
 
 
 def _no_parser(text: str) -> LandlineError:
     return LandlineError(
         ErrorKind.INVALID_REQUEST,
-        f"The backend cannot call tools yet: {text}",
+        "The backend cannot call tools yet",
+        quote=text,
         hint="Start vLLM with --enable-auto-tool-choice and the --tool-call-parser of your model.",
     )
 
 
 def _invalid(text: str) -> LandlineError:
-    return LandlineError(ErrorKind.INVALID_REQUEST, f"The backend refused the request: {text}")
+    return LandlineError(ErrorKind.INVALID_REQUEST, "The backend refused the request", quote=text)
 
 
 def _not_a_model_server(status: int, base: str) -> LandlineError:
