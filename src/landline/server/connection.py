@@ -228,8 +228,14 @@ class Connection(asyncio.Protocol):
         self._running = exchange
         self._stop_timer()
         task = self._loop.create_task(exchange.run(self._app))
-        task.add_done_callback(self._state.tasks.discard)
+        task.add_done_callback(self._ended)
         self._state.tasks.add(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """What a call raises was told and logged by the outermost frame; here, the connection is of no more use."""
+        self._state.tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.close()
 
     def _pause_reading(self) -> None:
         if self._transport is not None and not self._transport.is_closing():

@@ -38,7 +38,7 @@ class Frame:
             await self._app(scope, receive, send)
         except LandlineError as error:
             await self._refuse(error, send)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the outermost frame
             # Where, and of what kind: the text of an error may quote the request.
             trace = "".join(traceback.format_tb(error.__traceback__))
             log.error("internal error in %s: %s\n%s", scope["path"], type(error).__name__, trace)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import http
-import logging
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 
 from landline.server.asgi import AnswerBegun, BodySilence, Header
 
 READ_AHEAD = 1024 * 1024  # bytes of a body kept before its reader is woken, and beyond which the socket waits
-
-log = logging.getLogger("landline")
 
 Message = MutableMapping[str, Any]
 _PHRASES = {**{status.value: status.phrase for status in http.HTTPStatus}, 529: "Overloaded"}
@@ -81,11 +78,7 @@ class HttpExchange:
         scope["landline.client"] = self
 
     async def run(self, app: Any) -> None:
-        try:
-            await app(self._scope, self.receive, self.send)
-        except Exception as error:  # told already by the outermost frame; here only the connection is ended
-            log.debug("call ended by %s", type(error).__name__)
-            self._connection.close()
+        await app(self._scope, self.receive, self.send)
 
     # ---------------------------------------------------------------------------------------- for Connection
 
