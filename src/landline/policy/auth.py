@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from landline.errors import ErrorKind, LandlineError
 
-_LOCAL_NAMES = ("localhost", "ip6-localhost")
+_LOCAL_NAMES = ("127.0.0.1", "localhost", "::1", "ip6-localhost")
 
 
 def presented_keys(authorization: str, api_key: str) -> tuple[str, ...]:

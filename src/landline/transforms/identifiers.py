@@ -17,6 +17,7 @@ from landline.core.events import BlockKind, BlockStart, Event
 from landline.core.model import Block, Conversation, Message, ToolResult, ToolUse, replace_messages
 
 _WITH_IDS = (ToolUse, ToolResult)
+_MARK = "toolu_ll"
 _OURS = re.compile(r"toolu_ll[0-9a-z]+_([A-Za-z0-9_-]+)")
 
 
@@ -36,7 +37,7 @@ class MintIds:
 
     def _mint(self, native: str) -> str:
         self._count += 1
-        ours = f"toolu_ll{self._unique}{self._count}"
+        ours = f"{_MARK}{self._unique}{self._count}"
         if not native or native in self._seen:  # nothing that would tell two calls of one message apart
             return ours
         self._seen.add(native)
@@ -45,6 +46,8 @@ class MintIds:
 
 def native_id(ident: str) -> str:
     """The backend's own id; an id that is not ours is returned as it is."""
+    if not ident.startswith(_MARK):
+        return ident
     match = _OURS.fullmatch(ident)
     if match is None:
         return ident
@@ -69,7 +72,9 @@ def _native(message: Message) -> Message:
 
 def _native_block(block: Block) -> Block:
     if isinstance(block, ToolUse):
-        return ToolUse(native_id(block.id), block.name, block.arguments)
+        ident = native_id(block.id)
+        return block if ident is block.id else ToolUse(ident, block.name, block.arguments)
     if isinstance(block, ToolResult):
-        return ToolResult(native_id(block.tool_use_id), block.parts, block.failed)
+        ident = native_id(block.tool_use_id)
+        return block if ident is block.tool_use_id else ToolResult(ident, block.parts, block.failed)
     return block

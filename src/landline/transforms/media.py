@@ -30,14 +30,24 @@ Part = TypeVar("Part", bound=Block | ResultPart)
 
 def visible_media(conversation: Conversation, notes: Notes) -> Conversation:
     """Documents become text, images in tool results move behind the results. Raises LandlineError on remote images."""
-    messages = [_message(message, notes) for message in conversation.messages]
-    if all(new is old for new, old in zip(messages, conversation.messages, strict=True)):
+    if not any(map(_holds_media, conversation.messages)):
         return conversation
-    return replace_messages(conversation, messages)
+    return replace_messages(conversation, [_message(message, notes) for message in conversation.messages])
+
+
+def _holds_media(message: Message) -> bool:
+    for block in message.blocks:
+        if type(block) in _SPECIAL or (isinstance(block, ToolResult) and _holds_special(block.parts)):
+            return True
+    return False
+
+
+def _holds_special(parts: tuple[ResultPart, ...]) -> bool:
+    return any(type(part) in _SPECIAL for part in parts)
 
 
 def _message(message: Message, notes: Notes) -> Message:
-    if not any(_is_special(block) for block in message.blocks):
+    if not _holds_media(message):
         return message
     results: list[Block] = []
     moved: list[Block] = []
@@ -48,12 +58,6 @@ def _message(message: Message, notes: Notes) -> Message:
         else:
             rest.append(_converted(block, notes))
     return msgspec.structs.replace(message, blocks=(*results, *moved, *rest))
-
-
-def _is_special(block: Block) -> bool:
-    if isinstance(block, ToolResult):
-        return any(isinstance(part, _SPECIAL) for part in block.parts)
-    return isinstance(block, _SPECIAL)
 
 
 def _result(result: ToolResult, moved: list[Block], notes: Notes) -> ToolResult:

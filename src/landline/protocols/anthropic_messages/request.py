@@ -253,7 +253,9 @@ def _tools(tools: list[WireTool], notes: Notes) -> list[Tool]:
 
 def _sound(schema: Raw) -> Raw:
     """A schema travels on as it was written; what msgspec leaves undecoded may still hold bytes that are no text."""
-    bytes(schema).decode()
+    text = bytes(schema)
+    if not text.isascii():
+        text.decode()
     return schema
 
 

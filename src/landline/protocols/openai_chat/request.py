@@ -47,6 +47,8 @@ from landline.protocols.openai_chat.wire import (
 
 _encode = msgspec.json.Encoder().encode
 
+_WORDED = (Text, Document)
+
 # A tool message has no field for failure, so the model is told in words, before the tool's own.
 FAILED = "[the tool call failed]\n"
 
@@ -176,7 +178,7 @@ def _part(block: Block, notes: Notes) -> TextPart | ImagePart | None:
 
 
 def _texts(parts: Iterable[Block | ResultPart]) -> list[str]:
-    return [part.text for part in parts if isinstance(part, Text | Document) and part.text is not None]
+    return [part.text for part in parts if isinstance(part, _WORDED) and part.text is not None]
 
 
 def _assistant(message: Message, notes: Notes) -> AssistantMessage:
