@@ -41,18 +41,15 @@ class Fold:
 
     def push(self, events: list[Event]) -> None:
         for event in events:
-            match event:
-                case BlockStart():
-                    self._open.append((event, []))
-                case BlockDelta():
-                    self._open[-1][1].append(event.text)
-                case ResponseEnd():
-                    blocks = tuple(_block(start, "".join(pieces)) for start, pieces in self._open)
-                    self.answer = Answer(blocks, event.stop_reason, event.stop_sequence, event.usage)
-                case ResponseError():
-                    self.error = event
-                case _:
-                    pass
+            if isinstance(event, BlockDelta):  # nearly all
+                self._open[-1][1].append(event.text)
+            elif isinstance(event, BlockStart):
+                self._open.append((event, []))
+            elif isinstance(event, ResponseEnd):
+                blocks = tuple(_block(start, "".join(pieces)) for start, pieces in self._open)
+                self.answer = Answer(blocks, event.stop_reason, event.stop_sequence, event.usage)
+            elif isinstance(event, ResponseError):
+                self.error = event
 
 
 def _block(start: BlockStart, text: str) -> Block:

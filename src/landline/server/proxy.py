@@ -85,11 +85,11 @@ class MessagesProxy:
             call.headers_arrived()
             opening.forget()
             folded = await _collect(answer, self._pipeline(opening, exchange))
+            call.first_event()
+            body = encode_message(folded, _head(exchange, opening))
+            self._complete(opening, exchange, ResponseEnd(folded.stop_reason, folded.usage))
+            await send_whole(send, 200, body, whole_headers(exchange))
             await answer.finish()
-        call.first_event()
-        body = encode_message(folded, _head(exchange, opening))
-        self._complete(opening, exchange, ResponseEnd(folded.stop_reason, folded.usage))
-        await send_whole(send, 200, body, whole_headers(exchange))
 
     def _pipeline(self, opening: Opening, exchange: Exchange) -> Pipeline:
         decoder = ChatStreamDecoder(notes=exchange.notes, stops=opening.stops)
@@ -136,9 +136,12 @@ async def _pump(answer: UpstreamAnswer, pipeline: Pipeline, encoder: StreamEncod
 async def _collect(answer: UpstreamAnswer, pipeline: Pipeline) -> Answer:
     """The same loop for an answer that leaves whole."""
     fold = Fold()
-    while not fold.over:
-        piece = await answer.read()
+
+    def take(piece: bytes) -> bool:
         fold.push(pipeline.feed(piece) if piece else pipeline.close())
+        return fold.over
+
+    await answer.pour(take)
     if fold.answer is None:
         raise _failure(fold.error)
     return fold.answer

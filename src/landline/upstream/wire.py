@@ -280,14 +280,14 @@ class Pool:
         self._silence_s = silence_s
         self._idle: dict[Address, deque[Connection]] = {}
         self._tls: ssl.SSLContext | None = None
-        self._split = functools.lru_cache(maxsize=64)(split_url)
+        self._head = functools.lru_cache(maxsize=64)(_request_head)  # the same few over and over
 
     async def request(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, fresh: bool = False
     ) -> tuple[Address, Connection]:
         """A connection whose answer has begun (status and headers are there). Raises WireError, SilenceError."""
-        address, target = self._split(url)
-        head = _request_head(method, target, address, headers, len(body) if body else 0)
+        address, head = self._head(method, url, tuple(headers.items()))
+        head += b"content-length: %d\r\n\r\n" % len(body) if body else b"\r\n"
         connection = None if fresh else self._take(address)
         if connection is not None:
             try:
@@ -357,17 +357,12 @@ class Pool:
         return connection
 
 
-def _request_head(method: str, target: str, address: Address, headers: Mapping[str, str], size: int) -> bytes:
+def _request_head(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> tuple[Address, bytes]:
+    """Where to connect, and the head of the request without its length. Raises WireError."""
+    address, target = split_url(url)
     name = f"[{address.host}]" if ":" in address.host else address.host
-    default = 443 if address.secure else 80
-    lines = [
-        f"{method} {target} HTTP/1.1",
-        f"host: {name}" if address.port == default else f"host: {name}:{address.port}",
-    ]
-    lines += [f"{header}: {value}" for header, value in headers.items()]
-    if size:
-        lines.append(f"content-length: {size}")
-    text = "\r\n".join(lines)
-    if "\n" in text.replace("\r\n", ""):
-        raise WireError("a header holds a line break")
-    return (text + "\r\n\r\n").encode("latin-1")
+    host = name if address.port == (443 if address.secure else 80) else f"{name}:{address.port}"
+    lines = (f"{method} {target} HTTP/1.1", f"host: {host}", *(f"{header}: {value}" for header, value in headers))
+    if any("\r" in line or "\n" in line for line in lines):
+        raise WireError("cannot be asked: a header holds a line break")
+    return address, "".join(f"{line}\r\n" for line in lines).encode("latin-1", "replace")
