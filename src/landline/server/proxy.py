@@ -26,6 +26,10 @@ from landline.transforms.usage import FillUsage
 from landline.upstream.client import UpstreamAnswer
 from landline.upstream.failures import failed_in_stream
 
+# Nobody sees the tokens of an answer that leaves whole, so its backend is read in sips: a wake-up for every token would
+# cost more than the token.
+SIP_S = 0.005
+
 
 class MessagesProxy:
     """ASGI endpoint. One `Exchange` per call, settled exactly once however the call ends."""
@@ -141,7 +145,7 @@ async def _collect(answer: UpstreamAnswer, pipeline: Pipeline) -> Answer:
         fold.push(pipeline.feed(piece) if piece else pipeline.close())
         return fold.over
 
-    await answer.pour(take)
+    await answer.pour(take, sip_s=SIP_S)
     if fold.answer is None:
         raise _failure(fold.error)
     return fold.answer

@@ -44,14 +44,14 @@ class UpstreamAnswer:
         except (SilenceError, WireError) as error:
             raise _broken(error) from None
 
-    async def pour(self, take: Callable[[bytes], bool]) -> None:
+    async def pour(self, take: Callable[[bytes], bool], *, sip_s: float = 0.0) -> None:
         """Gives each read of the body to `take` at once, until that returns True or got b"", the end.
 
-        Raises LandlineError when the backend falls silent.
+        `sip_s`: read at most once in that time. Raises LandlineError when the backend falls silent.
         """
         assert self._connection is not None
         try:
-            await self._connection.pour(take)
+            await self._connection.pour(take, sip_s=sip_s)
         except (SilenceError, WireError) as error:
             raise _broken(error) from None
 

@@ -71,7 +71,10 @@ class Connection(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._pieces: list[bytes] = []
         self._size = 0
-        self._paused = False
+        self._full = False  # more was read ahead than anybody has taken
+        self._held = False  # the reader asked for a pause
+        self._stopped = False  # the socket is not read
+        self._sip_s = 0.0
         self._head_size = 0
         self._head_done = False
         self._error: Exception | None = None
@@ -88,6 +91,8 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self.status, self.headers, self.complete = 0, {}, False
         self._head_done, self._head_size, self._error = False, 0, None
+        self._full = self._held = False
+        self._throttle()
         self._parser = httptools.HttpResponseParser(self)
         self._last = self._loop.time()
         self._timer = self._loop.call_later(self._silence_s, self._look)
@@ -133,18 +138,15 @@ class Connection(asyncio.Protocol):
             if self.complete or self.closed:
                 return b""
             await self._wait()
-        pieces = self._pieces
-        self._pieces, self._size = [], 0
-        if self._paused:
-            self._resume()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return self._take()
 
-    async def pour(self, take: Callable[[bytes], bool]) -> None:
+    async def pour(self, take: Callable[[bytes], bool], *, sip_s: float = 0.0) -> None:
         """Gives the bytes of each read to `take`, within the read itself: no task wakes up for them.
 
-        Ends when `take` returns True, or has been given b"", the end of the bytes. Raises SilenceError, WireError.
+        Ends when `take` returns True, or has been given b"", the end of the bytes. With `sip_s`, the socket is read at
+        most once in that time: fewer wake-ups where nobody waits for single tokens. Raises SilenceError, WireError.
         """
-        self._sink, self._poured = take, self._loop.create_future()
+        self._sink, self._poured, self._sip_s = take, self._loop.create_future(), sip_s
         try:
             self._flow()
             await self._poured
@@ -153,13 +155,12 @@ class Connection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Leaves the socket alone until `resume`."""
-        if not self._paused and self._transport is not None and not self.closed:
-            self._paused = True
-            self._transport.pause_reading()
+        self._held = True
+        self._throttle()
 
     def resume(self) -> None:
-        if self._paused:
-            self._resume()
+        self._held = False
+        self._throttle()
 
     def _flow(self) -> None:
         sink = self._sink
@@ -168,12 +169,21 @@ class Connection(asyncio.Protocol):
             return
         over = False
         if self._pieces:
-            pieces, self._pieces, self._size = self._pieces, [], 0
-            over = sink(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            over = sink(self._take())
         if not over and self._error is not None:
             self._end_pour(self._error)
         elif over or ((self.complete or self.closed) and (sink(b"") or True)):
             self._end_pour(None)
+        elif self._sip_s:
+            self.pause()
+            self._loop.call_later(self._sip_s, self.resume)
+
+    def _take(self) -> bytes:
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if self._full:
+            self._full = False
+            self._throttle()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _end_pour(self, error: Exception | None) -> None:
         self._sink = None
@@ -199,17 +209,23 @@ class Connection(asyncio.Protocol):
     def _look(self) -> None:
         """The timer: has the server been silent for too long? One timer a request, none a read."""
         silent_s = self._loop.time() - self._last
-        if silent_s >= self._silence_s and not self._paused:
+        if silent_s >= self._silence_s and not self._stopped:
             self._error = SilenceError()
             self._timer = None
             self._flow()
         else:
             self._timer = self._loop.call_later(max(self._silence_s - silent_s, 0.05), self._look)
 
-    def _resume(self) -> None:
-        self._paused = False
-        self._last = self._loop.time()
-        if self._transport is not None and not self.closed:
+    def _throttle(self) -> None:
+        """Stops or starts reading the socket, as those who asked for it together want it."""
+        stop = self._full or self._held
+        if stop == self._stopped or self._transport is None or self.closed:
+            return
+        self._stopped = stop
+        if stop:
+            self._transport.pause_reading()
+        else:
+            self._last = self._loop.time()
             self._transport.resume_reading()
 
     # ---------------------------------------------------------------------------------------- asyncio.Protocol
@@ -261,9 +277,9 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._pieces.append(body)
         self._size += len(body)
-        if self._size > HIGH_WATER and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
+        if self._size > HIGH_WATER:
+            self._full = True
+            self._throttle()
 
     def on_message_complete(self) -> None:
         if self._head_done:
