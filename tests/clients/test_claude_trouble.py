@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -216,7 +215,7 @@ def event_count(spoken: Spoken, kind: str) -> int:
     return sum(event.type == kind for event in events_of(spoken.answer))
 
 
-@pytest.mark.skipif(os.environ.get("LANDLINE_SLOW_TESTS") != "1", reason="takes 6 minutes each (LANDLINE_SLOW_TESTS=1)")
+@pytest.mark.slow  # 6 minutes for each version
 @pytest.mark.timeout(3600)
 async def test_a_prefill_of_more_than_five_minutes(claude: Claude):
     """Claude Code 2.1.197 gives up after 300 s without an event, also between headers and first event."""

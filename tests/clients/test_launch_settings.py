@@ -64,6 +64,7 @@ class Home:
     def environ(self, shell: dict[str, str] | None = None) -> dict[str, str]:
         # One try only; vendors' services are reached through a proxy that refuses, or not at all.
         base = {"PATH": os.environ["PATH"], "HOME": str(self.root), "LANG": "C.UTF-8", "CLAUDE_CODE_MAX_RETRIES": "0"}
+        base |= {"TMPDIR": str(self.root), "CLAUDE_CODE_TMPDIR": str(self.root)}  # else it leaves folders behind
         return base | {"HTTPS_PROXY": "http://127.0.0.1:9"} | (shell or {})
 
     def request(self, shell: dict[str, str], args: tuple[str, ...] = ()) -> Request:

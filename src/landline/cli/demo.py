@@ -106,11 +106,12 @@ async def _run_claude(gateway: RunningGateway, program: ClientProgram, prompt: s
 
     client = ClaudeCode()
     with tempfile.TemporaryDirectory(prefix="landline-demo-") as folder:
-        home, project, private = (Path(folder) / name for name in ("home", "project", "private"))
-        for path in (home, project, private):
+        home, project, private, temporary = (Path(folder) / name for name in ("home", "project", "private", "tmp"))
+        for path in (home, project, private, temporary):
             path.mkdir()
-        kept = ("PATH", "LANG", "LC_ALL", "TERM", "TZ", "USER", "TMPDIR")
+        kept = ("PATH", "LANG", "LC_ALL", "TERM", "TZ", "USER")
         environ = {name: os.environ[name] for name in kept if name in os.environ}
+        environ |= {"TMPDIR": str(temporary), "CLAUDE_CODE_TMPDIR": str(temporary)}
         environ |= {"HOME": str(home), "CLAUDE_CODE_SIMPLE": "1", "CLAUDE_CODE_EXTRA_BODY": '{"temperature":0}'}
         environ |= {"CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(OUTPUT_TOKENS)}
         request = Request(args=("-p", prompt), environ=environ, home=home, cwd=project, folder=private)

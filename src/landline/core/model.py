@@ -76,10 +76,13 @@ class Message(Struct, frozen=True):
 
 
 class Tool(Struct, frozen=True):
-    """A tool that the model may call; `schema` is the JSON Schema of its arguments, as the client wrote it."""
+    """A tool that the model may call; `schema` is the JSON Schema of its arguments.
+
+    Description (a JSON string) and schema are kept as the client wrote them: tools are most of a request's bytes.
+    """
 
     name: str
-    description: str
+    description: Raw
     schema: Raw
 
 

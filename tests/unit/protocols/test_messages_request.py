@@ -173,9 +173,9 @@ def test_tools_keep_their_order_and_their_schemas_bytes() -> None:
         {"name": "a", "input_schema": {}, "type": "custom"},
     ]
     kept = decode(notes, tools=tools).tools
-    assert [(tool.name, tool.description, bytes(tool.schema)) for tool in kept] == [
-        ("b", "B", b'{"z": 1.5, "a": []}'),
-        ("a", "", b"{}"),
+    assert [(tool.name, bytes(tool.description), bytes(tool.schema)) for tool in kept] == [
+        ("b", b'"B"', b'{"z": 1.5, "a": []}'),
+        ("a", b'""', b"{}"),
     ]
     assert notes.dropped == ["tool web_search_20250305 (runs on the vendor's servers)", "tool DeferredToolPlaceholder"]
 

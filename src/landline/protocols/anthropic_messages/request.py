@@ -51,6 +51,7 @@ _CHOICES: dict[str, Literal["auto", "any", "tool", "none"]] = {
     "tool": "tool",
     "none": "none",
 }
+_QUOTE, _NULL = b'"n'  # how a JSON string, or null, begins
 LARGEST_INTEGER = 2**53  # beyond it, JSON parsers disagree about what a number is
 
 # How Claude Code hands back arguments that it could not parse: {"__unparsedToolInput": {"raw": ..., "len": ...}}.
@@ -122,7 +123,7 @@ def _conversation(wire: WireRequest, notes: Notes) -> Conversation:
 def _answer_schema(form: WireFormat | None) -> Raw | None:
     if form is None or form.type != "json_schema" or isinstance(form.schema, UnsetType):
         return None
-    return _sound(form.schema)
+    return form.schema
 
 
 def _thinking(wire: WireRequest) -> Literal["on", "off"] | None:
@@ -241,22 +242,24 @@ def _document(block: WireBlock, place: Place) -> Document:
 def _tools(tools: list[WireTool], notes: Notes) -> list[Tool]:
     """The client's own tools in their order; tools that only the vendor's servers can run are dropped."""
     kept: list[Tool] = []
-    for tool in tools:
+    for at, tool in enumerate(tools):
         if isinstance(tool.input_schema, UnsetType):
             notes.drop(f"tool {tool.type or tool.name} (runs on the vendor's servers)")
         elif tool.name == "DeferredToolPlaceholder":  # announces tool search; tells a model nothing
             notes.drop("tool DeferredToolPlaceholder")
         else:
-            kept.append(Tool(tool.name, tool.description or "", _sound(tool.input_schema)))
+            kept.append(Tool(tool.name, _description(tool, at), tool.input_schema))
     return kept
 
 
-def _sound(schema: Raw) -> Raw:
-    """A schema travels on as it was written; what msgspec leaves undecoded may still hold bytes that are no text."""
-    text = bytes(schema)
-    if not text.isascii():
-        text.decode()
-    return schema
+def _description(tool: WireTool, at: int) -> Raw:
+    """The JSON string as it was written. What is no UTF-8 in it, or in a schema, is for the backend to refuse."""
+    raw = tool.description
+    if isinstance(raw, UnsetType) or (first := memoryview(raw)[0]) == _NULL:
+        return Raw(b'""')
+    if first != _QUOTE:
+        raise _invalid(f"tools.{at}.description: must be a string.")
+    return raw
 
 
 def _tool_choice(wire: WireRequest) -> ToolChoice | None:

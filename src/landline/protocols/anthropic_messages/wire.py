@@ -49,7 +49,7 @@ class WireTool(Struct, frozen=True):
 
     name: str = ""
     type: str | None = None
-    description: str | None = None
+    description: Raw | UnsetType = UNSET
     input_schema: Raw | UnsetType = UNSET
 
 

@@ -59,7 +59,7 @@ ChatMessage = SystemMessage | UserMessage | AssistantMessage | ToolMessage
 
 class Function(Struct, frozen=True):
     name: str
-    description: str
+    description: Raw
     parameters: Raw
 
 
