@@ -9,9 +9,9 @@ import pytest
 
 from landline.clients.install import ClientProgram
 from tests.clients.claude import Claude
-from tests.fixtures_real import CLAUDE_VERSIONS, claude_programs
+from tests.fixtures_real import CLAUDE_VERSIONS, claude_programs, weights
 
-__all__ = ["claude_programs"]
+__all__ = ["claude_programs", "weights"]
 
 
 @pytest.fixture(params=CLAUDE_VERSIONS)
