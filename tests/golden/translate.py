@@ -16,7 +16,7 @@ from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEn
 from landline.protocols.openai_chat.stream import ChatStreamDecoder
 from landline.transforms.identifiers import MintIds
 from landline.transforms.usage import FillUsage
-from landline.upstream.failures import failed_in_stream
+from landline.upstream.failures import Known, failed_in_stream
 from tests.fakes.streams import STOP_STRINGS, TOOLS
 
 __all__ = ["ASKED_MODEL", "PROMPT_TOKENS", "TOOLS", "pieces", "translate"]
@@ -51,5 +51,5 @@ def _written(encoder: MessagesEncoder, events: list[Event]) -> bytes:
     last = events[-1]
     if not isinstance(last, ResponseError):
         return data
-    error = failed_in_stream(last.status, last.message, cut=last.cut)
+    error = failed_in_stream(last.status, last.message, Known(0, PROMPT_TOKENS, "http://backend"), cut=last.cut)
     return data + encoder.error(error.text, error.wire.anthropic_type)

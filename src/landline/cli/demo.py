@@ -128,6 +128,8 @@ async def _run_claude(gateway: RunningGateway, program: ClientProgram, prompt: s
 
 async def _ask(gateway: RunningGateway, prompt: str) -> int:
     """One plain streamed request in the Messages format; its text is printed as it comes."""
+    import contextlib
+
     import msgspec
 
     from landline.core.sse import SSEDecoder
@@ -142,13 +144,17 @@ async def _ask(gateway: RunningGateway, prompt: str) -> int:
     }
     client = UpstreamClient(connect_timeout_s=5, idle_timeout_s=CLIENT_TIMEOUT_S)
     headers = {"authorization": f"Bearer {gateway.token}", "user-agent": "landline-demo"}
-    async with await client.post(f"{gateway.url}/v1/messages", msgspec.json.encode(body), headers) as answer:
-        decoder = SSEDecoder()
-        while piece := await answer.read():
-            for frame in decoder.feed(piece):
-                event = msgspec.json.decode(frame.data)
-                click.echo(event.get("delta", {}).get("text", ""), nl=False)
-    client.close()
+    decoder = SSEDecoder()
+
+    def show(piece: bytes) -> bool:
+        for frame in decoder.feed(piece):
+            event = msgspec.json.decode(frame.data)
+            click.echo(event.get("delta", {}).get("text", ""), nl=False)
+        return False
+
+    with contextlib.closing(client):
+        async with await client.post(f"{gateway.url}/v1/messages", msgspec.json.encode(body), headers) as answer:
+            await answer.pour(show)
     click.echo()
     return 0 if answer.status == 200 else 1
 

@@ -32,13 +32,13 @@ def whole_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     return [JSON, *exchange_headers(exchange)]
 
 
-async def refuse(send: Send, error: LandlineError, exchange: Exchange, *, unread: bool = False) -> None:
-    """Answers with an error, before the first byte. `unread`: the request was not read to its end."""
+async def refuse(send: Send, error: LandlineError, exchange: Exchange) -> None:
+    """Answers with an error, before the first byte."""
     exchange.outcome, exchange.status = Outcome.REFUSED, error.wire.status
     exchange.error, exchange.error_logged = error.text, error.logged
     headers = whole_headers(exchange)
     headers += [(name.encode(), value.encode()) for name, value in error_headers(error).items()]
-    await send_whole(send, error.wire.status, error_body(error, exchange.id), headers, close=unread)
+    await send_whole(send, error.wire.status, error_body(error, exchange.id), headers)
 
 
 def _header_value(text: str) -> bytes:

@@ -31,6 +31,10 @@ class ClientSide(Protocol):
         """Part of the body. False: the client does not keep up; wait with the rest (see `when_drained`)."""
         ...
 
+    def cut(self) -> None:
+        """Ends the connection in the middle of the answer: the client must see that it is not whole."""
+        ...
+
     def when_drained(self, function: Callable[[], None]) -> None:
         """Calls `function` when the client has read enough for more to be written."""
         ...
@@ -103,12 +107,8 @@ def _too_large(limit: int) -> LandlineError:
     )
 
 
-async def send_whole(
-    send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = (JSON,), *, close: bool = False
-) -> None:
-    """One complete answer. `close` ends the connection behind it, for when the request was not read to its end."""
+async def send_whole(send: Send, status: int, body: bytes, headers: Iterable[Header] = (JSON,)) -> None:
+    """One complete answer."""
     sent = [*headers, (b"content-length", b"%d" % len(body))]
-    if close:
-        sent.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": sent})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -13,12 +13,12 @@ import time
 from types import TracebackType
 from typing import Self
 
-from landline.core.exchange import Exchange, Outcome
+from landline.core.exchange import Outcome
 from landline.errors import LandlineError
 from landline.policy.auth import check_key, presented_keys
 from landline.server.answer import refuse
 from landline.server.asgi import ClientGone, ClientSide, Scope, Send, header
-from landline.server.line import Line
+from landline.server.line import Line, new_exchange
 
 
 class Call:
@@ -30,18 +30,9 @@ class Call:
         self._send = send
         self.client: ClientSide = scope["landline.client"]
         self._work: asyncio.Task[object] | None = None
-        self._read = False  # whether the request was read to its end
         self._gone = False
         self._began = time.perf_counter()
-        self.exchange = Exchange(
-            id=f"req_{line.ids()}",
-            path=scope["path"],
-            warning=scope.get("landline_warning", ""),
-            client=header(scope, b"user-agent")[:120],
-            session=header(scope, b"x-claude-code-session-id")[:120],
-            agent=header(scope, b"x-claude-code-agent-id")[:120],
-            started_at=time.time(),
-        )
+        self.exchange = new_exchange(scope, line)
 
     async def __aenter__(self) -> Self:
         self._work = asyncio.current_task()
@@ -63,14 +54,18 @@ class Call:
 
     def watch(self) -> None:
         """Cancels the work as soon as the client hangs up. Called when the request was read to its end."""
-        self._read = True
         self.client.on_hang_up(self._hang_up)
 
+    @property
+    def elapsed_s(self) -> float:
+        """Since the request's head was read."""
+        return time.perf_counter() - self._began
+
     def headers_arrived(self) -> None:
-        self.exchange.headers_s = time.perf_counter() - self._began
+        self.exchange.headers_s = self.elapsed_s
 
     def first_event(self) -> None:
-        self.exchange.ttft_s = time.perf_counter() - self._began
+        self.exchange.ttft_s = self.elapsed_s
         self.exchange.status = 200
 
     async def _ended(self, error: BaseException | None) -> bool:
@@ -85,7 +80,7 @@ class Call:
                 if self.exchange.outcome is Outcome.OPEN:
                     self.exchange.outcome = Outcome.CLIENT_CLOSED
             case LandlineError():
-                await refuse(self._send, error, self.exchange, unread=not self._read)
+                await refuse(self._send, error, self.exchange)
             case _:
                 self.exchange.outcome, self.exchange.error_logged = Outcome.FAILED, type(error).__name__
                 return False
@@ -93,7 +88,7 @@ class Call:
 
     def _settle(self) -> None:
         self._work = None  # a hang-up from now on has nothing to cancel
-        self.exchange.total_s = time.perf_counter() - self._began
+        self.exchange.total_s = self.elapsed_s
         self._line.open.discard(self)
         self._line.journal.put(self.exchange)
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
+import msgspec
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -21,8 +22,7 @@ from landline.server.http_exchange import READ_AHEAD, STATUS_LINES, HttpExchange
 
 HEAD_LIMIT = 64 * 1024
 LINGER_S = 5.0
-
-_BAD_REQUEST = b'{"type":"error","error":{"type":"invalid_request_error","message":"This is not an HTTP/1.1 request."}}'
+STALL_S = 300.0  # a client that reads nothing for so long is gone, and must not hold a backend any longer
 
 
 class Deadlines:
@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[HttpExchange] = deque()
         self._drained: asyncio.Future[None] | None = None  # set while the client reads too slowly
         self._timer: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None  # runs while the client reads too slowly
         self._closing = False
         self._lingering = False
 
@@ -95,17 +96,27 @@ class Connection(asyncio.Protocol):
             self._head_size += len(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._refuse()
+        except httptools.HttpParserUpgrade as upgrade:
+            # Some clients offer HTTP/2 with their first request. It is answered as it is; the offer is not taken.
+            rest = data[upgrade.args[0] :]
+            if rest:
+                self.data_received(rest)
+            return
+        except httptools.HttpParserError:
+            self._refuse(400, "This is not an HTTP/1.1 request.")
             return
         if self._reading is None and self._head_size > HEAD_LIMIT:
-            self._refuse()
+            self._refuse(431, f"The request head is larger than {HEAD_LIMIT // 1024} KiB.")
 
     def pause_writing(self) -> None:
         self._drained = self._loop.create_future()
+        self._stall = self._loop.call_later(STALL_S, self.abort)
 
     def resume_writing(self) -> None:
         drained, self._drained = self._drained, None
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
         if drained is not None and not drained.done():
             drained.set_result(None)
 
@@ -120,7 +131,8 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        if self._reading is None:  # else it is a trailer, which says nothing to anybody here
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._stop_timer()
@@ -162,6 +174,7 @@ class Connection(asyncio.Protocol):
         exchange, self._reading = self._reading, None
         if exchange is not None:
             exchange.whole()
+        self.resume_reading()  # a large body may have stopped it, and a hang-up must be seen
 
     # ---------------------------------------------------------------------------------------- for HttpExchange
 
@@ -216,6 +229,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """Ends the connection at once; what was not sent yet is thrown away."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def shutdown(self) -> None:
         """The server stops: idle connections close now, the others behind their answer."""
         self._closing = True
@@ -241,13 +259,16 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
-    def _refuse(self) -> None:
+    def _refuse(self, status: int, message: str) -> None:
+        """Answers what is no request, while nothing else is being answered."""
         if self._transport is not None and self._running is None:
-            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(
-                _BAD_REQUEST
-            )
-            self._transport.write(STATUS_LINES[400] + head + _BAD_REQUEST)
-        self.close()
+            error = {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
+            body = msgspec.json.encode(error)
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+            self._transport.write(STATUS_LINES[status] + head + body)
+            self._linger()
+        else:
+            self.close()
 
     def _linger(self) -> None:
         """The answer came before the request was read. Closing now would reset the connection, and the client, still

@@ -28,6 +28,7 @@ class Delivery:
         headers: Iterable[Header],
         *,
         heartbeat_s: float,
+        on_open: Callable[[], None],
         on_first: Callable[[], None],
     ) -> None:
         self.opened = False
@@ -38,7 +39,8 @@ class Delivery:
         self._encoder = encoder
         self._headers = list(headers)
         self._heartbeat_s = heartbeat_s
-        self._on_first = on_first
+        self._on_open = on_open
+        self._on_first: Callable[[], None] | None = on_first
         self._loop = asyncio.get_running_loop()
         self._last = 0.0  # when something was written
         self._timer: asyncio.TimerHandle | None = None
@@ -54,7 +56,7 @@ class Delivery:
             self._task = self._loop.create_task(self._open_undecided(decide))
 
         self._owner = asyncio.current_task()
-        self._timer = self._loop.call_later(after_s, due)
+        self._timer = self._loop.call_later(max(after_s, 0.0), due)
 
     async def unless_refused(self, answer: Awaitable[Answer]) -> Answer:
         """Waits for the backend. Raises the LandlineError of `decide` when that comes first."""
@@ -71,6 +73,12 @@ class Delivery:
 
     def write(self, data: bytes, *, last: bool = False) -> bool:
         """Sends encoded events; opens the answer with the first ones. False: the client does not keep up."""
+        if self._on_first is not None:
+            self._on_first()
+            self._on_first = None
+        return self._put(data, last=last)
+
+    def _put(self, data: bytes, *, last: bool = False) -> bool:
         if not self.opened:
             self._open()
         self._last = self._loop.time()
@@ -90,7 +98,7 @@ class Delivery:
 
     def _open(self) -> None:
         self.opened = True
-        self._on_first()
+        self._on_open()
         if self._timer is not None:
             self._timer.cancel()
         self._last = self._loop.time()
@@ -107,12 +115,12 @@ class Delivery:
                 self._owner.cancel()
                 return
         if not self.opened:
-            self.write(self._encoder.heartbeat())
+            self._put(self._encoder.heartbeat())
 
     def _look(self) -> None:
         """The timer: beats after a silence, else looks again when the silence would be long enough."""
         silent_s = self._loop.time() - self._last
         if silent_s >= self._heartbeat_s:
-            self.write(self._encoder.heartbeat())
+            self._put(self._encoder.heartbeat())
             silent_s = 0.0
         self._timer = self._loop.call_later(max(self._heartbeat_s - silent_s, 0.01), self._look)

@@ -16,8 +16,9 @@ from landline.protocols.openai_chat.request import encode_request
 from landline.server.answer import whole_headers
 from landline.server.asgi import Receive, Scope, Send, read_body, send_whole
 from landline.server.calls import Call
-from landline.server.line import Line
+from landline.server.line import Line, new_exchange
 from landline.server.opening import translate
+from landline.transforms.limits import picture_bytes
 from landline.upstream.tokens import count_tokens
 
 CREATED = "2025-01-01T00:00:00Z"  # model servers do not tell; clients want a date
@@ -41,9 +42,8 @@ class TokenCounter:
             request = encode_request(conversation, dialect=line.backend.dialect, notes=exchange.notes, stream=False)
             tokens = await count_tokens(line.backend, line.client, request)
             exact = tokens is not None
-            answer = msgspec.json.encode(
-                {"input_tokens": tokens if exact else line.backend.estimate_tokens(len(request))}
-            )
+            size = len(request) - picture_bytes(conversation)
+            answer = msgspec.json.encode({"input_tokens": tokens if exact else line.backend.estimate_tokens(size)})
             headers = whole_headers(exchange)
             headers.append((b"landline-token-count", b"exact" if exact else b"estimated"))
             exchange.status, exchange.outcome = 200, Outcome.COMPLETED
@@ -100,7 +100,10 @@ class Pages:
         try:
             check_key(presented, self._line.settings.gateway.keys)
         except LandlineError as error:
-            body = error_body(error, f"req_{self._line.ids()}")
+            exchange = new_exchange(request.scope, self._line)
+            exchange.status, exchange.outcome, exchange.error_logged = error.wire.status, Outcome.REFUSED, error.logged
+            self._line.journal.put(exchange)
+            body = error_body(error, exchange.id)
             return Response(body, error.wire.status, error_headers(error), "application/json")
         return None
 

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.auth import check_host
-from landline.protocols.anthropic_messages.errors import error_body, error_headers
-from landline.server.asgi import JSON, AnswerBegun, Receive, Scope, Send, header, send_whole
-from landline.server.line import Line
+from landline.server.answer import refuse
+from landline.server.asgi import AnswerBegun, Receive, Scope, Send, header
+from landline.server.line import Line, new_exchange
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -37,7 +37,7 @@ class Frame:
             _canonical(scope)
             await self._app(scope, receive, send)
         except LandlineError as error:
-            await self._refuse(error, send)
+            await self._refuse(error, scope, send)
         except Exception as error:  # noqa: BLE001 - the outermost frame
             # Where, and of what kind: the text of an error may quote the request.
             trace = "".join(traceback.format_tb(error.__traceback__))
@@ -46,15 +46,15 @@ class Frame:
                 ErrorKind.INTERNAL, f"landline failed: {type(error).__name__}.", hint="Its log has the trace."
             )
             try:
-                await self._refuse(told, send)
+                await self._refuse(told, scope, send)
             except AnswerBegun:
                 raise error from None
 
-    async def _refuse(self, error: LandlineError, send: Send) -> None:
-        ident = f"req_{self._line.ids()}"
-        headers = [JSON, (b"request-id", ident.encode())]
-        headers += [(name.encode(), value.encode()) for name, value in error_headers(error).items()]
-        await send_whole(send, error.wire.status, error_body(error, ident), headers, close=True)
+    async def _refuse(self, error: LandlineError, scope: Scope, send: Send) -> None:
+        """Answers and records what never became a call."""
+        exchange = new_exchange(scope, self._line)
+        await refuse(send, error, exchange)
+        self._line.journal.put(exchange)
 
 
 def _canonical(scope: Scope) -> None:

@@ -37,7 +37,7 @@ class Carrier(Protocol):
 
     def answered(self, *, keep_alive: bool) -> None: ...
 
-    def close(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class HttpExchange:
@@ -142,6 +142,9 @@ class HttpExchange:
         if self._gone:
             function()
 
+    def cut(self) -> None:
+        self._connection.abort()
+
     def when_drained(self, function: Callable[[], None]) -> None:
         self._connection.when_drained(function)
 
@@ -166,13 +169,16 @@ class HttpExchange:
         if self._started:
             raise AnswerBegun
         self._started = True
-        self._chunked = True
+        # HTTP/1.0 knows no chunks: the end of the connection is the end of the answer. And behind a request that was
+        # not read to its end, no other can be told apart.
+        old = self._scope["http_version"] == "1.0"
+        self._chunked = not old
+        if old or not self._whole:
+            self._keep_alive = False
         lines = [STATUS_LINES[status]]
         for name, value in headers:
             if name == b"content-length" or status in (204, 304):
                 self._chunked = False
-            elif name == b"connection" and value == b"close":
-                self._keep_alive = False
             lines.append(b"%b: %b\r\n" % (name, value))
         if self._chunked and self._scope["method"] != "HEAD":
             lines.append(b"transfer-encoding: chunked\r\n")

@@ -98,7 +98,8 @@ def text_line(exchange: Exchange) -> str:
             parts.append(f"{title}: {', '.join(notes)}")
     if exchange.error_logged:
         parts.append(exchange.error_logged)
-    return "  ".join(parts) + "\n"
+    line = "  ".join(parts)
+    return "".join(char if char.isprintable() else "?" for char in line) + "\n"  # names are somebody else's text
 
 
 def summary(exchange: Exchange) -> dict[str, Any]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Callable
 
 from landline.config.settings import Settings
+from landline.core.exchange import Exchange
 from landline.policy.routing import Names
+from landline.server.asgi import Scope, header
 from landline.server.journal import Journal
 from landline.upstream.backend import Backend
 from landline.upstream.client import UpstreamClient
@@ -80,3 +83,16 @@ class Line:
         while True:
             await self.look()
             await asyncio.sleep(LOOK_AGAIN_S if self.backend.reachable else LOOK_SOON_S)
+
+
+def new_exchange(scope: Scope, line: Line) -> Exchange:
+    """The record of a request that has just come in."""
+    return Exchange(
+        id=f"req_{line.ids()}",
+        path=scope["path"],
+        warning=scope.get("landline_warning", ""),
+        client=header(scope, b"user-agent")[:120],
+        session=header(scope, b"x-claude-code-session-id")[:120],
+        agent=header(scope, b"x-claude-code-agent-id")[:120],
+        started_at=time.time(),
+    )

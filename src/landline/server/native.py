@@ -11,6 +11,7 @@ from msgspec import Raw
 from landline.core.exchange import Outcome
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.routing import Names, route
+from landline.protocols.anthropic_messages.request import LONGEST_NAME
 from landline.server.asgi import Receive, Scope, Send, header, read_body
 from landline.server.calls import Call
 from landline.server.line import Line
@@ -44,7 +45,7 @@ class NativeProxy:
             async with await self._line.client.post(url, body, {**headers, **backend.headers}) as answer:
                 call.headers_arrived()
                 del body
-                await _forward(answer, call, send)
+                await _forward(answer, call)
 
     def _mapped(self, body: bytes, call: Call) -> bytes:
         """The body untouched, or with another model where aliases, tiers or the default say so."""
@@ -53,26 +54,41 @@ class NativeProxy:
             asked = msgspec.json.decode(members["model"], type=str)
         except (msgspec.MsgspecError, KeyError, UnicodeDecodeError):
             raise LandlineError(ErrorKind.INVALID_REQUEST, "The request is not a JSON object with a model.") from None
+        if len(asked) > LONGEST_NAME:
+            raise LandlineError(ErrorKind.INVALID_REQUEST, f"model: must not be longer than {LONGEST_NAME} characters.")
         models = self._line.settings.models
-        names = Names((asked,) if not models.default else (), models.default, models.aliases, models.tiers)
-        chosen = models.aliases.get(asked) or (
-            asked if asked in self._line.backend.served else route(asked, names).model
-        )
+        # What nothing maps is for the backend to know: a hosted API serves more names than it lists.
+        names = Names(self._line.backend.served, models.default or asked, models.aliases, models.tiers)
+        chosen = route(asked, names).model
         call.exchange.model_asked, call.exchange.model_served = asked, chosen
         if chosen == asked:
             return body
         return msgspec.json.encode({**members, "model": chosen})
 
 
-async def _forward(answer: UpstreamAnswer, call: Call, send: Send) -> None:
+async def _forward(answer: UpstreamAnswer, call: Call) -> None:
+    """Head and body as they come. An answer that stops before its end is cut towards the client as well."""
     exchange = call.exchange
     headers = [(name.encode(), answer.headers[name].encode()) for name in RETURNED if name in answer.headers]
     headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
     exchange.stream = "event-stream" in answer.content_type
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    call.client.begin(answer.status, headers)
     call.first_event()
     exchange.status = answer.status
-    while piece := await answer.read():
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-    exchange.outcome = Outcome.COMPLETED if answer.status < 400 else Outcome.REFUSED
+
+    def take(piece: bytes) -> bool:
+        if piece and not call.client.write(piece):
+            answer.pause()
+            call.client.when_drained(answer.resume)
+        return False
+
+    try:
+        await answer.pour(take)
+    except LandlineError as error:
+        exchange.error, exchange.error_logged = error.text, error.logged
+    if answer.complete:
+        call.client.write(b"", last=True)
+        exchange.outcome = Outcome.COMPLETED if answer.status < 400 else Outcome.REFUSED
+    else:
+        exchange.outcome = Outcome.FAILED
+        call.client.cut()

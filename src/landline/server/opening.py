@@ -5,8 +5,11 @@ Holds the request only until the backend has accepted it (`forget`), so that an 
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
+from landline.core.events import ResponseError
 from landline.core.exchange import Exchange
 from landline.core.model import Conversation
 from landline.errors import ErrorKind, LandlineError
@@ -15,14 +18,17 @@ from landline.protocols.anthropic_messages.request import decode_request
 from landline.protocols.openai_chat.request import encode_request
 from landline.server.line import Line
 from landline.transforms.identifiers import with_native_ids
-from landline.transforms.limits import clamp_output, clearly_fits, prompt_too_long
+from landline.transforms.limits import clamp_output, clearly_fits, picture_bytes, prompt_too_long
 from landline.transforms.media import visible_media
 from landline.transforms.prefix import system_in_place, without_billing_line
 from landline.upstream.client import UpstreamAnswer
-from landline.upstream.failures import Mend, Refusal, read_refusal
+from landline.upstream.failures import Known, Mend, Refusal, failed_in_stream, read_refusal
 from landline.upstream.tokens import count_tokens
 
 COUNT_BEFORE_OPENING_S = 2.0
+COUNT_TO_FIT_S = 5.0
+ERROR_BODY_S = 5.0
+NO_STREAMS = ("text/html", "application/json")  # what a backend says instead of a stream, whatever the status
 SURELY_TOO_LONG = 1.25  # an estimate this far above the window is believed
 
 
@@ -63,8 +69,9 @@ class Opening:
         self._line = line
         self.stops = conversation.stop_sequences
         self._window = line.backend.window(conversation.model)
+        self._no_stream_options = False  # left out of this request because the backend refused them
         self._body = self._encode(conversation)
-        self.size = len(self._body)
+        self.size = len(self._body) - picture_bytes(conversation)
         self.estimate = line.backend.estimate_tokens(self.size)
         self._taken = False  # the backend has accepted the request
         self._mends: set[Mend] = set()
@@ -75,7 +82,7 @@ class Opening:
         assert conversation is not None
         if clearly_fits(conversation, prompt_bytes=self.size, window=self._window):
             return
-        tokens = await self.count()
+        tokens = await self.count(timeout_s=COUNT_TO_FIT_S)
         if tokens is None:
             tokens = min(self.estimate, self._window - 256)  # a guess may cut the answer, but not refuse the prompt
             if self.estimate > self._window * SURELY_TOO_LONG:
@@ -109,7 +116,7 @@ class Opening:
         """The backend's answer, status 200. Raises LandlineError; asks again when the request could be mended."""
         while True:
             answer = await self._post()
-            if answer.status == 200:
+            if answer.status == 200 and not answer.content_type.startswith(NO_STREAMS):
                 return self._accepted(answer)
             refusal = await self._refusal(answer)
             if not await self._mended(refusal):
@@ -128,7 +135,7 @@ class Opening:
             case Mend.NO_STREAM_OPTIONS:
                 if not self._line.backend.dialect.stream_options:
                     return False  # they were not in it
-                self._line.backend.learn_no_stream_options()
+                self._no_stream_options = True
                 self._exchange.notes.repaired("stream_options left out: the backend refuses it")
                 self._body = self._encode(self._conversation)
         return True
@@ -141,36 +148,49 @@ class Opening:
 
     def _accepted(self, answer: UpstreamAnswer) -> UpstreamAnswer:
         self._line.backend.answered()
+        if self._no_stream_options:  # proven: without them, it accepts
+            self._line.backend.learn_no_stream_options()
         self._taken = True
-        if "html" in answer.content_type:
-            answer.close()
-            raise read_refusal(
-                200, b"<", content_type="text/html", window=0, estimate=0, base=self._line.backend.url
-            ).error
         return answer
 
     async def _post(self) -> UpstreamAnswer:
         self._exchange.backend_requests += 1
         backend = self._line.backend
         try:
-            return await self._line.client.post(backend.url + "/v1/chat/completions", self._body, backend.headers)
+            answer = await self._line.client.post(backend.url + "/v1/chat/completions", self._body, backend.headers)
         except LandlineError as error:
             backend.failed(error.text)
             error.retry_after = 5 if backend.seen else None
             error.final = not backend.seen
             raise
+        if answer.repeated:
+            self._exchange.backend_requests += 1
+            self._exchange.notes.repaired("sent again: the backend had closed the connection that was kept for it")
+        return answer
+
+    @property
+    def _known(self) -> Known:
+        return Known(self._window, self.estimate, self._line.backend.url)
 
     async def _refusal(self, answer: UpstreamAnswer) -> Refusal:
-        body = self._line.backend.without_key(await answer.body())
-        answer.close()
+        async with answer:
+            try:
+                async with asyncio.timeout(ERROR_BODY_S):
+                    body = await answer.body()
+            except TimeoutError:
+                body = b""
         return read_refusal(
             answer.status,
-            body,
+            self._line.backend.without_key(body),
+            self._known,
             content_type=answer.content_type,
-            window=self._window,
-            estimate=self.estimate,
-            base=self._line.backend.url,
+            retry_after=answer.headers.get("retry-after", ""),
         )
+
+    def failed(self, error: ResponseError) -> LandlineError:
+        """What a failure in the middle of the answer means for the client."""
+        message = self._line.backend.without_key(error.message.encode()).decode()
+        return failed_in_stream(error.status, message, self._known, cut=error.cut)
 
     async def _with_true_numbers(self, refusal: Refusal) -> LandlineError:
         """An overflow with the numbers by which a client decides how much to compact.
@@ -200,4 +220,6 @@ class Opening:
 
     def _encode(self, conversation: Conversation) -> bytes:
         exchange, dialect = self._exchange, self._line.backend.dialect
-        return encode_request(conversation, dialect=dialect, notes=exchange.notes, session=exchange.session)
+        if self._no_stream_options:
+            dialect = msgspec.structs.replace(dialect, stream_options=False)
+        return encode_request(conversation, dialect=dialect, notes=exchange.notes)

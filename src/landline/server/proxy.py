@@ -20,11 +20,10 @@ from landline.server.asgi import Receive, Scope, Send, read_body, send_whole
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.line import Line
-from landline.server.opening import Opening, translate
+from landline.server.opening import COUNT_BEFORE_OPENING_S, Opening, translate
 from landline.transforms.identifiers import MintIds
 from landline.transforms.usage import FillUsage
 from landline.upstream.client import UpstreamAnswer
-from landline.upstream.failures import failed_in_stream
 
 # Nobody sees the tokens of an answer that leaves whole, so its backend is read in sips: a wake-up for every token would
 # cost more than the token.
@@ -63,15 +62,21 @@ class MessagesProxy:
             call.first_event()
             opening.forget()
 
+        def on_open() -> None:
+            exchange.status = 200
+
         async def decide() -> None:
             encoder.counted(await opening.decide())
 
         headers = stream_headers(exchange)
-        delivery = Delivery(call.client, encoder, headers, heartbeat_s=gateway.heartbeat_s, on_first=on_first)
-        delivery.open_later(gateway.commit_after_s, decide)
+        delivery = Delivery(
+            call.client, encoder, headers, heartbeat_s=gateway.heartbeat_s, on_open=on_open, on_first=on_first
+        )
+        counting_s = min(COUNT_BEFORE_OPENING_S, gateway.commit_after_s / 5)
+        delivery.open_later(gateway.commit_after_s - counting_s - call.elapsed_s, decide)
         try:
             async with await _sent(opening, delivery, call) as answer:
-                end = await _pump(answer, self._pipeline(opening, exchange), encoder, delivery)
+                end = await _pump(answer, self._pipeline(opening, exchange), encoder, delivery, opening)
                 self._complete(opening, exchange, end)  # before anything else: the client may leave at any moment now
                 delivery.close()
                 await answer.finish()
@@ -88,7 +93,7 @@ class MessagesProxy:
         async with await opening.send() as answer:
             call.headers_arrived()
             opening.forget()
-            folded = await _collect(answer, self._pipeline(opening, exchange))
+            folded = await _collect(answer, self._pipeline(opening, exchange), opening)
             call.first_event()
             body = encode_message(folded, _head(exchange, opening))
             self._complete(opening, exchange, ResponseEnd(folded.stop_reason, folded.usage))
@@ -114,7 +119,9 @@ async def _sent(opening: Opening, delivery: Delivery, call: Call) -> UpstreamAns
     return answer
 
 
-async def _pump(answer: UpstreamAnswer, pipeline: Pipeline, encoder: StreamEncoder, delivery: Delivery) -> ResponseEnd:
+async def _pump(
+    answer: UpstreamAnswer, pipeline: Pipeline, encoder: StreamEncoder, delivery: Delivery, opening: Opening
+) -> ResponseEnd:
     """The loop. Its body runs inside each read of the backend's socket; all events of one read leave in one write.
 
     Raises LandlineError when the answer fails.
@@ -133,11 +140,11 @@ async def _pump(answer: UpstreamAnswer, pipeline: Pipeline, encoder: StreamEncod
 
     await answer.pour(take)
     if tally.end is None:
-        raise _failure(tally.error)
+        raise _failure(tally.error, opening)
     return tally.end
 
 
-async def _collect(answer: UpstreamAnswer, pipeline: Pipeline) -> Answer:
+async def _collect(answer: UpstreamAnswer, pipeline: Pipeline, opening: Opening) -> Answer:
     """The same loop for an answer that leaves whole."""
     fold = Fold()
 
@@ -147,13 +154,13 @@ async def _collect(answer: UpstreamAnswer, pipeline: Pipeline) -> Answer:
 
     await answer.pour(take, sip_s=SIP_S)
     if fold.answer is None:
-        raise _failure(fold.error)
+        raise _failure(fold.error, opening)
     return fold.answer
 
 
-def _failure(error: ResponseError | None) -> LandlineError:
+def _failure(error: ResponseError | None, opening: Opening) -> LandlineError:
     assert error is not None, "a decoder that is over has told an end or an error"
-    return failed_in_stream(error.status, error.message, cut=error.cut)
+    return opening.failed(error)
 
 
 def _head(exchange: Exchange, opening: Opening) -> MessageHead:

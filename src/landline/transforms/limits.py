@@ -5,11 +5,21 @@ from __future__ import annotations
 import msgspec
 
 from landline.core.exchange import Notes
-from landline.core.model import Conversation
+from landline.core.model import Conversation, Image
 from landline.errors import ErrorKind, LandlineError
 
 # Kept free behind prompt and answer: templates add a few tokens that counting by parts does not see.
 MARGIN_TOKENS = 16
+PICTURE_AS_TEXT_BYTES = 6_000
+
+
+def picture_bytes(conversation: Conversation) -> int:
+    """How many bytes of a request are pictures, beyond what each counts as in tokens.
+
+    Base64 says nothing about tokens: a picture costs what its size in pixels says, some 1,500 tokens for large ones.
+    """
+    pictures = [block for message in conversation.messages for block in message.blocks if isinstance(block, Image)]
+    return sum(max(len(picture.data) - PICTURE_AS_TEXT_BYTES, 0) for picture in pictures)
 
 
 def clearly_fits(conversation: Conversation, *, prompt_bytes: int, window: int) -> bool:

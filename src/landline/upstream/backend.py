@@ -83,8 +83,11 @@ class Backend:
     def learn_window(self, model: str, window: int) -> None:
         """An overflow names the true window: believed when nothing else was known."""
         if window and not self.window(model):
-            others = tuple(known for known in self.models if known.id != model)
-            self.models = (*others, ServedModel(model, window))
+            learned = ServedModel(model, window)
+            if model in self.served:  # in its place: the first model answers for names that nothing maps
+                self.models = tuple(learned if known.id == model else known for known in self.models)
+            else:
+                self.models = (*self.models, learned)
 
     def learn_no_stream_options(self) -> None:
         """It refused a request because of them; usage comes without being asked for, or is estimated."""

@@ -1,4 +1,4 @@
-"""Requests to a model server, in terms of landline's errors. Knows no transport but `wire.py`."""
+"""Requests to a model server, in terms of landline's errors. Knows no transport but `pool.py` and `wire.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from landline.errors import ErrorKind, LandlineError
-from landline.upstream.wire import Address, Connection, Pool, SilenceError, WireError
+from landline.upstream.pool import Address, Pool
+from landline.upstream.wire import Connection, SilenceError, WireError
 
 END_WAIT_S = 0.5
 ERROR_BODY_LIMIT = 64 * 1024
@@ -25,6 +26,7 @@ class UpstreamAnswer:
         self._address = address
         self._connection: Connection | None = connection
         self.status = connection.status
+        self.repeated = connection.repeated
         self.headers: Mapping[str, str] = connection.headers
         self.content_type = connection.headers.get("content-type", "")
 
@@ -80,6 +82,11 @@ class UpstreamAnswer:
             async with asyncio.timeout(END_WAIT_S):
                 while await connection.read():
                     pass
+
+    @property
+    def complete(self) -> bool:
+        """Whether the body was read to the end that its framing names."""
+        return self._connection is not None and self._connection.complete
 
     def close(self) -> None:
         """Ends the answer: an unfinished one takes its connection with it."""

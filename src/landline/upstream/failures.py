@@ -69,6 +69,9 @@ NO_TOOL_PARSER = re.compile(r"requires --enable-auto-tool-choice|requires --tool
 UNKNOWN_STREAM_OPTIONS = re.compile(r"stream_options|include_usage", re.IGNORECASE)
 
 
+RETRY_AFTER_S = 5  # for states that pass, where the backend does not say how soon
+
+
 class Mend(StrEnum):
     """What can be changed about a refused request, so that asking again makes sense."""
 
@@ -89,11 +92,17 @@ class Refusal(Struct, frozen=True):
         return self.mend is Mend.ROOM_FOR_ANSWER
 
 
-def read_refusal(status: int, body: bytes, *, content_type: str, window: int, estimate: int, base: str) -> Refusal:
-    """What an error answer means for the client.
+class Known(Struct, frozen=True):
+    """What stands in where an error names no numbers (tokens; window 0: unknown), and the backend's URL."""
 
-    `window` and `estimate` (tokens) stand in where an overflow names no numbers; `base` is the backend's URL.
-    """
+    window: int
+    estimate: int
+    base: str
+
+
+def read_refusal(status: int, body: bytes, known: Known, *, content_type: str, retry_after: str = "") -> Refusal:
+    """What an error answer means for the client; `retry_after` is the backend's own header."""
+    window, estimate, base = known.window, known.estimate, known.base
     if "html" in content_type or body.lstrip()[:1] == b"<":
         return Refusal(_not_a_model_server(status, base))
     text = error_text(body)
@@ -103,20 +112,30 @@ def read_refusal(status: int, body: bytes, *, content_type: str, window: int, es
             if prompt >= limit > 0:
                 break  # no room for any answer
             return Refusal(_invalid(text), Mend.ROOM_FOR_ANSWER, window=limit, prompt=prompt)
-    if status in (400, 413, 422, 500):
-        for pattern in OVERFLOWS:
-            if match := pattern.search(text):
-                limit, prompt = _number(match, "window", window), _number(match, "prompt", estimate)
-                return Refusal(prompt_too_long(prompt, limit), window=limit, prompt=prompt)
+    if status in (200, 400, 413, 422, 500) and (overflow := _overflow(text, window, estimate)):
+        return overflow
     if status in (400, 422) and UNKNOWN_STREAM_OPTIONS.search(text):
         return Refusal(_invalid(text), Mend.NO_STREAM_OPTIONS)
-    return Refusal(_by_status(status, text, base))
+    wait = int(retry_after) if retry_after.isdigit() else RETRY_AFTER_S
+    return Refusal(_by_status(status, text, base, wait))
 
 
-def failed_in_stream(status: int, message: str, *, cut: bool) -> LandlineError:
+def _overflow(text: str, window: int, estimate: int) -> Refusal | None:
+    for pattern in OVERFLOWS:
+        if match := pattern.search(text):
+            limit, prompt = _number(match, "window", window), _number(match, "prompt", estimate)
+            return Refusal(prompt_too_long(prompt, limit), window=limit, prompt=prompt)
+    return None
+
+
+def failed_in_stream(status: int, message: str, known: Known, *, cut: bool) -> LandlineError:
     """An answer that failed on its way: the backend said so, or stopped (`cut`)."""
     if cut:
         return LandlineError(ErrorKind.BAD_BACKEND, message, hint="Did the model server crash or restart? See its log.")
+    if overflow := _overflow(message, known.window, known.estimate):
+        return overflow.error
+    if status in (400, 422):
+        return _invalid(clean(message))
     kind = ErrorKind.OVERLOADED if status in (429, 503, 529) else ErrorKind.BAD_BACKEND
     return LandlineError(kind, "The backend failed", quote=clean(message))
 
@@ -146,8 +165,8 @@ def clean(text: str) -> str:
     return line if len(line) <= 600 else line[:600] + " …"
 
 
-def _by_status(status: int, text: str, base: str) -> LandlineError:
-    said = f"The backend {base} answered {status}"
+def _by_status(status: int, text: str, base: str, wait: int) -> LandlineError:
+    said = f"The backend {base} answered {status}{' instead of a stream' if status == 200 else ''}"
     if status == 400 or status == 422:
         return _no_parser(text) if NO_TOOL_PARSER.search(text) else _invalid(text)
     if status in (401, 403):
@@ -169,12 +188,15 @@ def _by_status(status: int, text: str, base: str) -> LandlineError:
     if status == 413:
         return LandlineError(ErrorKind.REQUEST_TOO_LARGE, said, quote=text)
     if status == 429:
-        return LandlineError(ErrorKind.RATE_LIMITED, said, quote=text, retry_after=5)
+        return LandlineError(ErrorKind.RATE_LIMITED, said, quote=text, retry_after=wait)
     if status in (503, 529):
-        return LandlineError(ErrorKind.OVERLOADED, said, quote=text, retry_after=5)
+        return LandlineError(ErrorKind.OVERLOADED, said, quote=text, retry_after=wait)
     if status in (408, 504):
-        return LandlineError(ErrorKind.BACKEND_TIMEOUT, said, quote=text, retry_after=5)
-    return LandlineError(ErrorKind.BAD_BACKEND, said, quote=text)
+        return LandlineError(ErrorKind.BACKEND_TIMEOUT, said, quote=text, retry_after=wait)
+    if status >= 500:
+        return LandlineError(ErrorKind.BAD_BACKEND, said, quote=text, retry_after=wait)
+    hint = "Is the base URL right? landline asks for a stream of chat completions at /v1/chat/completions."
+    return LandlineError(ErrorKind.BAD_BACKEND, said, quote=text, hint=hint, final=True)
 
 
 def _no_parser(text: str) -> LandlineError:

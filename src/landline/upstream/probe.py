@@ -32,10 +32,10 @@ async def probe(backend: Backend, client: UpstreamClient) -> None:
         return
     # A window that was learned otherwise (from /props, from an overflow) holds until the server was away.
     known = {model.id: model.window for model in backend.models} if backend.reachable else {}
-    backend.answered()
     backend.models = tuple(ServedModel(str(row["id"]), _window(row) or known.get(str(row["id"]), 0)) for row in rows)
     if not backend.native:
         await _find_kind(backend, client, rows)
+    backend.answered()  # last: from now on, requests rely on what was found
 
 
 async def _find_kind(backend: Backend, client: UpstreamClient, rows: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import msgspec
@@ -18,17 +19,18 @@ async def count_tokens(
 ) -> int | None:
     """Tokens of a chat request (its JSON body); None where the backend cannot count.
 
-    Both vLLM and llama.cpp render the chat template and count what came out.
+    Both vLLM and llama.cpp render the chat template and count what came out. `timeout_s` is for all questions together.
     """
     try:
-        match backend.kind:
-            case BackendKind.VLLM:
-                return await _vllm(backend, client, body, timeout_s)
-            case BackendKind.LLAMACPP:
-                return await _llamacpp(backend, client, body, timeout_s)
-            case _:
-                return None
-    except LandlineError:
+        async with asyncio.timeout(timeout_s):
+            match backend.kind:
+                case BackendKind.VLLM:
+                    return await _vllm(backend, client, body, timeout_s)
+                case BackendKind.LLAMACPP:
+                    return await _llamacpp(backend, client, body, timeout_s)
+                case _:
+                    return None
+    except (LandlineError, TimeoutError):
         return None
 
 

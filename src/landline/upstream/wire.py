@@ -1,4 +1,4 @@
-"""HTTP/1.1 towards a model server, on httptools: just what streaming an answer needs.
+"""One HTTP/1.1 connection to a model server, on httptools: just what streaming an answer needs.
 
 A connection carries one request at a time and goes back to the pool when its answer was read to the end; an answer
 that is left early closes its connection, which is how model servers are told to stop generating. The end of the bytes
@@ -8,18 +8,13 @@ is the end of the answer, framed well or not: whether an answer is complete is f
 from __future__ import annotations
 
 import asyncio
-import functools
-import ssl
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import cast
-from urllib.parse import urlsplit
 
 import httptools
-from msgspec import Struct
 
 HIGH_WATER = 256 * 1024  # bytes read ahead of the reader before the socket is left alone
-KEEP_ALIVE_S = 4.0  # vLLM closes idle connections after 5 s: use none that may be closing
+STALE_S = 1.0
 HEAD_LIMIT = 64 * 1024
 
 
@@ -35,26 +30,6 @@ class StaleError(Exception):
     """A connection from the pool was closed by the server before it answered: ask again on a new one."""
 
 
-class Address(Struct, frozen=True):
-    host: str
-    port: int
-    secure: bool
-
-
-def split_url(url: str) -> tuple[Address, str]:
-    """Where to connect, and the request target. Raises WireError."""
-    try:
-        parts = urlsplit(url)
-        secure = parts.scheme == "https"
-        address = Address(parts.hostname or "", parts.port or (443 if secure else 80), secure)
-    except ValueError as error:
-        raise WireError(f"{url} is not a URL") from error
-    if not address.host or parts.scheme not in ("http", "https"):
-        raise WireError(f"{url} is not an http(s) URL")
-    target = parts.path or "/"
-    return address, f"{target}?{parts.query}" if parts.query else target
-
-
 class Connection(asyncio.Protocol):
     """One connection, and the answer that it carries now."""
 
@@ -63,6 +38,7 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self.status = 0
         self.headers: dict[str, str] = {}
+        self.repeated = False  # the request was sent again, on a new connection
         self.complete = False  # the answer was read to its end, as its framing says
         self._keep_alive = False
         self._loop = loop
@@ -82,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._sink: Callable[[bytes], bool] | None = None
         self._poured: asyncio.Future[None] | None = None
         self._last = 0.0
+        self._sent_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     # ---------------------------------------------------------------------------------------- for the pool
@@ -94,7 +71,7 @@ class Connection(asyncio.Protocol):
         self._full = self._held = False
         self._throttle()
         self._parser = httptools.HttpResponseParser(self)
-        self._last = self._loop.time()
+        self._last = self._sent_at = self._loop.time()
         self._timer = self._loop.call_later(self._silence_s, self._look)
         if body:
             self._transport.writelines((head, body))
@@ -111,8 +88,12 @@ class Connection(asyncio.Protocol):
             if self._error is not None:
                 raise self._error
             if self.closed:
-                raise StaleError
+                raise StaleError if self._is_stale() else WireError("closed the connection without an answer")
             await self._wait()
+
+    def _is_stale(self) -> bool:
+        """Closed before a byte, and at once: it was closing in the pool. Later, it is the request that was refused."""
+        return self._head_size == 0 and self._loop.time() - self._sent_at < STALE_S
 
     def end(self) -> None:
         """The request is over, well or not: no timer runs on."""
@@ -286,99 +267,3 @@ class Connection(asyncio.Protocol):
             assert self._parser is not None
             self.complete = True
             self._keep_alive = self._parser.should_keep_alive()  # the parser knows it only here
-
-
-class Pool:
-    """Idle connections by address, youngest first."""
-
-    def __init__(self, *, connect_timeout_s: float, silence_s: float) -> None:
-        self._connect_timeout_s = connect_timeout_s
-        self._silence_s = silence_s
-        self._idle: dict[Address, deque[Connection]] = {}
-        self._tls: ssl.SSLContext | None = None
-        self._head = functools.lru_cache(maxsize=64)(_request_head)  # the same few over and over
-
-    async def request(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, fresh: bool = False
-    ) -> tuple[Address, Connection]:
-        """A connection whose answer has begun (status and headers are there). Raises WireError, SilenceError."""
-        address, head = self._head(method, url, tuple(headers.items()))
-        head += b"content-length: %d\r\n\r\n" % len(body) if body else b"\r\n"
-        connection = None if fresh else self._take(address)
-        if connection is not None:
-            try:
-                return address, await self._exchange(connection, head, body)
-            except StaleError:
-                pass  # it lay too long in the pool; a server that is really gone refuses the next one
-        try:
-            return address, await self._exchange(await self._connect(address), head, body)
-        except StaleError:
-            raise WireError("closed the connection without an answer") from None
-
-    def give_back(self, address: Address, connection: Connection) -> None:
-        """Takes a connection whose answer is over: keeps it if it can be used again."""
-        if not connection.reusable:
-            connection.abort()
-            return
-        connection.end()
-        connection.idle_since = asyncio.get_running_loop().time()
-        self._idle.setdefault(address, deque()).append(connection)
-
-    def close(self) -> None:
-        for waiting in self._idle.values():
-            for connection in waiting:
-                connection.abort()
-        self._idle.clear()
-
-    def _take(self, address: Address) -> Connection | None:
-        waiting = self._idle.get(address)
-        if not waiting:
-            return None
-        oldest_allowed = asyncio.get_running_loop().time() - KEEP_ALIVE_S
-        while waiting and (waiting[0].closed or waiting[0].idle_since < oldest_allowed):
-            waiting.popleft().abort()
-        while waiting:
-            connection = waiting.pop()
-            if not connection.closed:
-                return connection
-        return None
-
-    async def _connect(self, address: Address) -> Connection:
-        loop = asyncio.get_running_loop()
-        if address.secure and self._tls is None:
-            self._tls = ssl.create_default_context()
-        try:
-            async with asyncio.timeout(self._connect_timeout_s):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(loop, silence_s=self._silence_s),
-                    address.host,
-                    address.port,
-                    ssl=self._tls if address.secure else None,
-                )
-        except TimeoutError:
-            raise WireError(f"did not accept a connection within {self._connect_timeout_s:g} s") from None
-        except ssl.SSLError as error:
-            raise WireError(f"TLS failed: {error.reason or error}") from None
-        except OSError as error:
-            raise WireError("refused the connection" if error.errno else "could not be found") from None
-        return connection
-
-    async def _exchange(self, connection: Connection, head: bytes, body: bytes | None) -> Connection:
-        try:
-            connection.send(head, body)
-            await connection.head()
-        except BaseException:
-            connection.abort()
-            raise
-        return connection
-
-
-def _request_head(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> tuple[Address, bytes]:
-    """Where to connect, and the head of the request without its length. Raises WireError."""
-    address, target = split_url(url)
-    name = f"[{address.host}]" if ":" in address.host else address.host
-    host = name if address.port == (443 if address.secure else 80) else f"{name}:{address.port}"
-    lines = (f"{method} {target} HTTP/1.1", f"host: {host}", *(f"{header}: {value}" for header, value in headers))
-    if any("\r" in line or "\n" in line for line in lines):
-        raise WireError("cannot be asked: a header holds a line break")
-    return address, "".join(f"{line}\r\n" for line in lines).encode("latin-1", "replace")

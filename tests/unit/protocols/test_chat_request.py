@@ -9,7 +9,7 @@ import pytest
 
 from landline.core.exchange import Notes
 from landline.core.model import Conversation, Image, Message, Role, Text, ToolResult
-from landline.protocols.openai_chat.request import STANDARD, Dialect, chat_messages, encode_request
+from landline.protocols.openai_chat.request import STANDARD, chat_messages, encode_request
 from landline.upstream.backend import DIALECTS, BackendKind
 from tests.property.requests import chat_of
 
@@ -204,9 +204,7 @@ def test_an_answer_schema() -> None:
     assert got == {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}}
 
 
-def test_counting_asks_for_no_stream_and_a_session_goes_where_it_is_known() -> None:
+def test_counting_asks_for_no_stream() -> None:
     conversation = Conversation(model="m", messages=(Message(Role.USER, (Text("hi"),)),))
-    counting = json.loads(encode_request(conversation, dialect=VLLM, notes=Notes(), session="s", stream=False))
+    counting = json.loads(encode_request(conversation, dialect=VLLM, notes=Notes(), stream=False))
     assert counting == {"model": "m", "messages": [HI], "stream": False}
-    known = encode_request(conversation, dialect=Dialect(session_id=True), notes=Notes(), session="s")
-    assert json.loads(known)["session_id"] == "s"

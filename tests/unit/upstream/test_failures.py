@@ -14,6 +14,7 @@ from landline.upstream.failures import (
     NO_TOOL_PARSER,
     OUTPUT_TOO_LARGE,
     OVERFLOWS,
+    Known,
     Refusal,
     clean,
     error_text,
@@ -29,7 +30,7 @@ WINDOW, ESTIMATE = 4321, 5432
 
 
 def read(status: int, body: str, *, content_type: str = "application/json") -> Refusal:
-    return read_refusal(status, body.encode(), content_type=content_type, window=WINDOW, estimate=ESTIMATE, base=BASE)
+    return read_refusal(status, body.encode(), Known(WINDOW, ESTIMATE, BASE), content_type=content_type)
 
 
 def deciding(pattern: re.Pattern[str], table: tuple[re.Pattern[str], ...]) -> list[str]:
@@ -83,7 +84,7 @@ def test_an_output_that_leaves_no_room_is_an_overflow() -> None:
         (404, ErrorKind.BAD_BACKEND, True),
         (408, ErrorKind.BACKEND_TIMEOUT, False),
         (413, ErrorKind.REQUEST_TOO_LARGE, False),
-        (418, ErrorKind.BAD_BACKEND, False),
+        (418, ErrorKind.BAD_BACKEND, True),
         (422, ErrorKind.INVALID_REQUEST, False),
         (429, ErrorKind.RATE_LIMITED, False),
         (500, ErrorKind.BAD_BACKEND, False),
@@ -136,4 +137,4 @@ def test_what_may_be_a_key_is_not_shown() -> None:
 )
 @pytest.mark.row("3.33")
 def test_a_failure_in_the_stream(status: int, cut: bool, kind: ErrorKind) -> None:
-    assert failed_in_stream(status, "x", cut=cut).kind is kind
+    assert failed_in_stream(status, "x", Known(WINDOW, ESTIMATE, BASE), cut=cut).kind is kind

@@ -52,6 +52,7 @@ _CHOICES: dict[str, Literal["auto", "any", "tool", "none"]] = {
     "none": "none",
 }
 _QUOTE, _NULL = b'"n'  # how a JSON string, or null, begins
+LONGEST_NAME = 512  # of a model; it stands in logs and headers
 LARGEST_INTEGER = 2**53  # beyond it, JSON parsers disagree about what a number is
 
 # How Claude Code hands back arguments that it could not parse: {"__unparsedToolInput": {"raw": ..., "len": ...}}.
@@ -69,6 +70,8 @@ def decode_request(body: bytes, notes: Notes, *, counting: bool = False) -> tupl
         raise _invalid(_place(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(f"The request body is not valid JSON: {error}.") from None
+    if len(wire.model) > LONGEST_NAME:
+        raise _invalid(f"model: must not be longer than {LONGEST_NAME} characters.")
     if not wire.messages:
         raise _invalid("messages: at least one message is required.")
     if not counting and not conversation.system and not any(message.blocks for message in conversation.messages):

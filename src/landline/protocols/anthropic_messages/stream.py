@@ -18,7 +18,7 @@ from landline.core.fold import Answer
 from landline.core.model import Text, Thinking, ToolUse, Usage
 from landline.core.sse import frame
 
-# Stands where a vendor's signature would. Clients send it back unchanged, so thinking of ours is recognised by it.
+# Stands where a vendor's signature would; clients send it back unchanged.
 SIGNATURE = "landline"
 
 _write = msgspec.json.encode

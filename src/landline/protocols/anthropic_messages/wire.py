@@ -73,10 +73,6 @@ class WireOutputConfig(Struct, frozen=True):
     effort: str | None = None
 
 
-class WireMetadata(Struct, frozen=True):
-    user_id: str | None = None
-
-
 class WireRequest(Struct, frozen=True):
     """`POST /v1/messages` and `/v1/messages/count_tokens`; the last three have no counterpart in other protocols."""
 
@@ -93,7 +89,6 @@ class WireRequest(Struct, frozen=True):
     top_k: int | None = None
     thinking: WireThinking | None = None
     output_config: WireOutputConfig | None = None
-    metadata: WireMetadata | None = None
     context_management: Raw | UnsetType = UNSET
     mcp_servers: Raw | UnsetType = UNSET
     container: Raw | UnsetType = UNSET

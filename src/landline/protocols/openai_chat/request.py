@@ -61,22 +61,17 @@ class Dialect(Struct, frozen=True, kw_only=True):
     continuous_usage: bool = False  # usage in every chunk, so that the prompt's length is known at the start
     top_k: bool = False
     template_arguments: bool = False  # chat_template_kwargs
-    session_id: bool = False
 
 
 STANDARD = Dialect()
 
 
-def encode_request(
-    conversation: Conversation, *, dialect: Dialect, notes: Notes, session: str = "", stream: bool = True
-) -> bytes:
+def encode_request(conversation: Conversation, *, dialect: Dialect, notes: Notes, stream: bool = True) -> bytes:
     """The body of `POST /v1/chat/completions`. Always a streamed request, except for counting prompts."""
-    return _encode(chat_request(conversation, dialect=dialect, notes=notes, session=session, stream=stream))
+    return _encode(chat_request(conversation, dialect=dialect, notes=notes, stream=stream))
 
 
-def chat_request(
-    conversation: Conversation, *, dialect: Dialect, notes: Notes, session: str = "", stream: bool = True
-) -> ChatRequest:
+def chat_request(conversation: Conversation, *, dialect: Dialect, notes: Notes, stream: bool = True) -> ChatRequest:
     tools = [FunctionTool(Function(tool.name, tool.description, tool.schema)) for tool in conversation.tools]
     sampling = conversation.sampling
     if sampling.top_k is not None and not dialect.top_k:
@@ -103,7 +98,6 @@ def chat_request(
         add_generation_prompt=False if begun and dialect.continues_answers else None,
         continue_final_message=True if begun and dialect.continues_answers else None,
         stream_options=_stream_options(dialect) if stream else None,
-        session_id=session if session and dialect.session_id else None,
     )
 
 

@@ -92,7 +92,6 @@ class ChatRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     add_generation_prompt: bool | None = None
     continue_final_message: bool | None = None
     stream_options: StreamOptions | None = None
-    session_id: str | None = None
 
 
 # ------------------------------------------------------------------------------------------------ stream chunks
