@@ -282,3 +282,11 @@ async def test_a_public_address_without_keys_ends_the_program(tmp_path: Path) ->
     assert code != 0
     assert "Refusing to listen on 0.0.0.0 without keys" in text
     assert "gateway.keys" in text
+
+
+async def test_ready_tells_details_only_to_those_with_a_key() -> None:
+    async with ModelServer() as server, gateway_to(server.url, keys=(KEY,)) as client:
+        plain = await client.call("GET", "/ready")
+        keyed = await client.call("GET", "/ready", headers={"x-api-key": KEY})
+    assert json.loads(plain.body) == {"status": "ready"}
+    assert "models" in json.loads(keyed.body)

@@ -83,22 +83,35 @@ class Pages:
         return JSONResponse({"status": "ok", "landline": __version__})
 
     async def ready(self, request: Request) -> Response:
-        """Whether the backend answers; asks it when it did not last time."""
-        backend = self._line.backend
+        """Whether the backend answers; asks it when it did not last time. Details are for those who have a key."""
+        backend, trusted = self._line.backend, self._trusts(request)
         if not backend.reachable:
             await self._line.look()
         if not backend.reachable:
-            return JSONResponse({"status": "not ready", "problem": backend.problem}, 503, {"retry-after": "2"})
-        return JSONResponse({"status": "ready", "kind": backend.kind.value, "models": list(self._served())})
+            problem = {"problem": backend.problem} if trusted else {}
+            return JSONResponse({"status": "not ready", **problem}, 503, {"retry-after": "2"})
+        details = {"kind": backend.kind.value, "models": list(self._served())} if trusted else {}
+        return JSONResponse({"status": "ready", **details})
 
     async def hello(self, request: Request) -> Response:
         """Connection warm-ups and event logs of clients: answered at once, without a key, kept nowhere."""
         return JSONResponse({"landline": __version__})
 
-    def _refusal(self, request: Request) -> Response | None:
-        presented = presented_keys(request.headers.get("authorization", ""), request.headers.get("x-api-key", ""))
+    def _trusts(self, request: Request) -> bool:
         try:
-            check_key(presented, self._line.settings.gateway.keys)
+            self._check(request)
+        except LandlineError:
+            return False
+        return True
+
+    def _check(self, request: Request) -> None:
+        headers = request.headers
+        presented = presented_keys(headers.get("authorization", ""), headers.get("x-api-key", ""))
+        check_key(presented, self._line.settings.gateway.keys)
+
+    def _refusal(self, request: Request) -> Response | None:
+        try:
+            self._check(request)
         except LandlineError as error:
             exchange = new_exchange(request.scope, self._line)
             exchange.status, exchange.outcome, exchange.error_logged = error.wire.status, Outcome.REFUSED, error.logged
