@@ -92,19 +92,18 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._lingering:
             return
-        if self._reading is None:
-            self._head_size += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            # Some clients offer HTTP/2 with their first request. It is answered as it is; the offer is not taken.
-            rest = data[upgrade.args[0] :]
-            if rest:
-                self.data_received(rest)
-            return
-        except httptools.HttpParserError:
-            self._refuse(400, "This is not an HTTP/1.1 request.")
-            return
+        while data:
+            if self._reading is None:
+                self._head_size += len(data)
+            try:
+                self._parser.feed_data(data)
+                data = b""
+            except httptools.HttpParserUpgrade as upgrade:
+                # Some clients offer HTTP/2 with their first request. It is answered as it is; the offer is not taken.
+                data = self._without_offer() + data[upgrade.args[0] :]
+            except httptools.HttpParserError:
+                self._refuse(400, "This is not an HTTP/1.1 request.")
+                return
         if self._reading is None and self._head_size > HEAD_LIMIT:
             self._refuse(431, f"The request head is larger than {HEAD_LIMIT // 1024} KiB.")
 
@@ -135,6 +134,8 @@ class Connection(asyncio.Protocol):
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
+        if self._parser.should_upgrade() and self._parser.get_method() != b"CONNECT":
+            return  # read once more without the offer: see `_without_offer`
         self._stop_timer()
         self._head_size = 0
         parsed = httptools.parse_url(self._url)
@@ -241,6 +242,18 @@ class Connection(asyncio.Protocol):
             self.close()
 
     # ---------------------------------------------------------------------------------------- own
+
+    def _without_offer(self) -> bytes:
+        """The head that was just read, less its offer of another protocol, which the parser would take the body for."""
+        lines = [b"%b %b HTTP/%b" % (self._parser.get_method(), self._url, self._parser.get_http_version().encode())]
+        for name, value in self._headers:
+            if name == b"connection":
+                value = b"close" if b"close" in value.lower() else b"keep-alive"
+            if name not in (b"upgrade", b"http2-settings"):
+                lines.append(b"%b: %b" % (name, value))
+        self._parser = httptools.HttpRequestParser(self)
+        self._head_size = 0
+        return b"\r\n".join([*lines, b"", b""])
 
     def _start(self, exchange: HttpExchange) -> None:
         self._running = exchange

@@ -37,6 +37,7 @@ class NativeProxy:
             limit = gateway.body_limit_mib * 2**20
             body = await read_body(scope, receive, limit=limit)
             call.watch()
+            await self._line.know()
             body = self._mapped(body, call)
             query = scope["query_string"].decode("latin-1")
             url = backend.url + scope["path"] + (f"?{query}" if query else "")
@@ -44,6 +45,9 @@ class NativeProxy:
             call.exchange.backend_requests += 1
             async with await self._line.client.post(url, body, {**headers, **backend.headers}) as answer:
                 call.headers_arrived()
+                if answer.repeated:
+                    call.exchange.backend_requests += 1
+                    call.exchange.notes.repaired("sent again: the backend had closed the kept connection")
                 del body
                 await _forward(answer, call)
 

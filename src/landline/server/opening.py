@@ -71,7 +71,9 @@ class Opening:
         self._window = line.backend.window(conversation.model)
         self._no_stream_options = False  # left out of this request because the backend refused them
         self._body = self._encode(conversation)
-        self.size = len(self._body) - picture_bytes(conversation)
+        pictures = picture_bytes(conversation)
+        self.telling = not pictures  # whether size and tokens of this request say something about others
+        self.size = len(self._body) - pictures
         self.estimate = line.backend.estimate_tokens(self.size)
         self._taken = False  # the backend has accepted the request
         self._mends: set[Mend] = set()

@@ -106,7 +106,7 @@ class MessagesProxy:
 
     def _complete(self, opening: Opening, exchange: Exchange, end: ResponseEnd) -> None:
         exchange.outcome, exchange.usage = Outcome.COMPLETED, end.usage
-        if end.usage.exact:
+        if end.usage.exact and opening.telling:
             self._line.backend.learn_size(opening.size, end.usage.prompt)
 
 

@@ -16,6 +16,7 @@ import httptools
 HIGH_WATER = 256 * 1024  # bytes read ahead of the reader before the socket is left alone
 STALE_S = 1.0
 HEAD_LIMIT = 64 * 1024
+_FRAMING = ("content-length", "transfer-encoding")
 
 
 class WireError(Exception):
@@ -236,6 +237,8 @@ class Connection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is None and self._head_done and not self.closed and self.headers.keys().isdisjoint(_FRAMING):
+            self.complete = True  # without a length or chunks, the end of the connection is the end of the answer
         self.closed = True
         self._transport = None
         if exc is not None and not isinstance(exc, OSError):
