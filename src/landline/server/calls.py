@@ -1,9 +1,8 @@
 """One call of an endpoint, from its arrival until it is settled, however it ends.
 
 async with Call(line, scope, send) as call:
-    call.authenticate()
+    body = await call.body(receive)           # from here on, a hang-up cancels the work
     ...
-    call.watch()                              # from here on, a hang-up cancels the work
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from landline.core.exchange import Outcome
 from landline.errors import LandlineError
 from landline.policy.auth import check_key, presented_keys
 from landline.server.answer import refuse
-from landline.server.asgi import ClientGone, ClientSide, Scope, Send, header
+from landline.server.asgi import ClientGone, ClientSide, Receive, Scope, Send, header, read_body
 from landline.server.line import Line, new_exchange
 
 
@@ -47,14 +46,17 @@ class Call:
         finally:
             self._settle()
 
-    def authenticate(self) -> None:
-        """Raises LandlineError when the request carries no valid key."""
-        presented = presented_keys(header(self._scope, b"authorization"), header(self._scope, b"x-api-key"))
-        check_key(presented, self._line.settings.gateway.keys)
+    async def body(self, receive: Receive) -> bytes:
+        """The whole request, if it carries a valid key. Once it is read, a hang-up cancels the work.
 
-    def watch(self) -> None:
-        """Cancels the work as soon as the client hangs up. Called when the request was read to its end."""
+        Raises LandlineError, and ClientGone on a hang-up before.
+        """
+        gateway = self._line.settings.gateway
+        presented = presented_keys(header(self._scope, b"authorization"), header(self._scope, b"x-api-key"))
+        check_key(presented, gateway.keys)
+        body = await read_body(self._scope, receive, limit=gateway.body_limit_mib * 2**20)
         self.client.on_hang_up(self._hang_up)
+        return body
 
     @property
     def elapsed_s(self) -> float:

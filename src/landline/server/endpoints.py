@@ -14,7 +14,7 @@ from landline.policy.routing import listed, route
 from landline.protocols.anthropic_messages.errors import error_body, error_headers
 from landline.protocols.openai_chat.request import encode_request
 from landline.server.answer import whole_headers
-from landline.server.asgi import Receive, Scope, Send, read_body, send_whole
+from landline.server.asgi import Receive, Scope, Send, send_whole
 from landline.server.calls import Call
 from landline.server.line import Line, new_exchange
 from landline.server.opening import translate
@@ -31,12 +31,9 @@ class TokenCounter:
         self._line = line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        line, gateway = self._line, self._line.settings.gateway
+        line = self._line
         async with Call(line, scope, send) as call:
-            call.authenticate()
-            limit = gateway.body_limit_mib * 2**20
-            body = await read_body(scope, receive, limit=limit)
-            call.watch()
+            body = await call.body(receive)
             exchange = call.exchange
             conversation = await translate(body, exchange, line, counting=True)
             request = encode_request(conversation, dialect=line.backend.dialect, notes=exchange.notes, stream=False)

@@ -12,7 +12,7 @@ from landline.core.exchange import Outcome
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.routing import Names, route
 from landline.protocols.anthropic_messages.request import LONGEST_NAME
-from landline.server.asgi import Receive, Scope, Send, header, read_body
+from landline.server.asgi import Receive, Scope, Send, header
 from landline.server.calls import Call
 from landline.server.line import Line
 from landline.upstream.client import UpstreamAnswer
@@ -31,12 +31,9 @@ class NativeProxy:
         self._line = line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gateway, backend = self._line.settings.gateway, self._line.backend
+        backend = self._line.backend
         async with Call(self._line, scope, send) as call:
-            call.authenticate()
-            limit = gateway.body_limit_mib * 2**20
-            body = await read_body(scope, receive, limit=limit)
-            call.watch()
+            body = await call.body(receive)
             await self._line.know()
             body = self._mapped(body, call)
             query = scope["query_string"].decode("latin-1")

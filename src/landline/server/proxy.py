@@ -16,7 +16,7 @@ from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder, encode_message
 from landline.protocols.openai_chat.stream import ChatStreamDecoder
 from landline.server.answer import stream_headers, whole_headers
-from landline.server.asgi import Receive, Scope, Send, read_body, send_whole
+from landline.server.asgi import Receive, Scope, Send, send_whole
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.line import Line
@@ -38,17 +38,13 @@ class MessagesProxy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with Call(self._line, scope, send) as call:
-            call.authenticate()
-            opening = await self._opening(scope, receive, call)
+            opening = await self._opening(await call.body(receive), call)
             if call.exchange.stream:
                 await self._stream(opening, call)
             else:
                 await self._whole(opening, call, send)
 
-    async def _opening(self, scope: Scope, receive: Receive, call: Call) -> Opening:
-        gateway = self._line.settings.gateway
-        body = await read_body(scope, receive, limit=gateway.body_limit_mib * 2**20)
-        call.watch()
+    async def _opening(self, body: bytes, call: Call) -> Opening:
         conversation = await translate(body, call.exchange, self._line)
         opening = Opening(conversation, call.exchange, self._line)
         await opening.fit()
