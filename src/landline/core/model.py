@@ -6,8 +6,9 @@ write again; for every other one it is dropped, and the drop is recorded (see `e
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -104,6 +105,24 @@ class Tool(Struct, frozen=True):
     plain: bool = False  # known to need nothing (see core/tools.py); False: not looked at
 
 
+Found = TypeVar("Found")
+
+
+class Tools(tuple[Tool, ...]):
+    """The tools of a request, in their order.
+
+    A client sends the same list in every turn, and every turn has the same object of it: what is worked out about the
+    list, or written of it, is kept with it.
+    """
+
+    def once(self, work: Callable[[Tools], Found]) -> Found:
+        """`work(self)`, done once for this list. `work` is a function of a module; nobody changes what it returns."""
+        kept = cast("dict[Any, Any]", self.__dict__)
+        if work not in kept:
+            kept[work] = work(self)
+        return kept[work]
+
+
 class ToolChoice(Struct, frozen=True, gc=False):
     """`tool` names the one tool to call when mode is "tool"."""
 
@@ -165,7 +184,8 @@ class Conversation(Struct, frozen=True, kw_only=True):
     model: str
     system: tuple[str, ...] = ()
     messages: tuple[Message, ...] = ()
-    tools: tuple[Tool, ...] = ()
+    tools: Tools = Tools()
+    media: bool = True  # pictures or documents may stand in its messages; False spares every look for them
     tool_choice: ToolChoice | None = None
     max_tokens: int | None = None
     stop_sequences: tuple[str, ...] = ()
@@ -204,6 +224,23 @@ class StopReason(StrEnum):
     TOOL_USE = "tool_use"
     MAX_TOKENS = "max_tokens"
     STOP_SEQUENCE = "stop_sequence"
+
+
+def holds_media(messages: Iterable[Message]) -> bool:
+    """Whether pictures or documents stand in the messages, or in tool results of theirs."""
+    for message in messages:
+        for block in message.blocks:
+            kind = type(block)
+            if kind in _MEDIA or (kind is ToolResult and _among(cast("ToolResult", block).parts)):
+                return True
+    return False
+
+
+_MEDIA = (Image, Document)
+
+
+def _among(parts: tuple[ResultPart, ...]) -> bool:
+    return not (len(parts) == 1 and type(parts[0]) is Text) and any(type(part) in _MEDIA for part in parts)
 
 
 def replace_messages(conversation: Conversation, messages: list[Message]) -> Conversation:

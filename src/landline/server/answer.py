@@ -43,4 +43,6 @@ async def refuse(send: Send, error: LandlineError, exchange: Exchange) -> None:
 
 def _header_value(text: str) -> bytes:
     """Printable ASCII only: a model's name or a path is somebody else's text."""
+    if text.isascii() and text.isprintable() and len(text) <= 200:
+        return text.encode()
     return "".join(char if " " <= char <= "~" else "?" for char in text[:200]).encode()

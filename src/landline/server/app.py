@@ -63,4 +63,4 @@ def build_frame(line: Line) -> Frame:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    return Frame(router, line)
+    return Frame(router, line, posts={"/v1/messages": messages, "/v1/messages/count_tokens": counter})

@@ -15,7 +15,6 @@ from landline.core.model import (
     Image,
     Message,
     ResultPart,
-    Role,
     Text,
     ToolResult,
     replace_messages,
@@ -29,19 +28,7 @@ LEFT = Output(problem="it was not looked at: too many documents of this request 
 
 
 def has_unread(conversation: Conversation) -> bool:
-    """Asked of every request, so it is quick: 0.1 microseconds a block."""
-    for message in conversation.messages:
-        if message.role is Role.ASSISTANT:
-            continue
-        for block in message.blocks:
-            kind = type(block)
-            if kind is Document or (kind is ToolResult and _holds_document(block.parts)):  # type: ignore[union-attr]
-                return bool(_unread(conversation))
-    return False
-
-
-def _holds_document(parts: tuple[ResultPart, ...]) -> bool:
-    return not (len(parts) == 1 and type(parts[0]) is Text) and any(type(part) is Document for part in parts)
+    return conversation.media and bool(_unread(conversation))
 
 
 async def with_documents(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.auth import check_host
@@ -19,10 +19,11 @@ log = logging.getLogger("landline")
 
 
 class Frame:
-    """Stands around the router."""
+    """Stands around the router. `posts`: by their paths, the endpoints that are asked too often to look for them."""
 
-    def __init__(self, app: App, line: Line) -> None:
+    def __init__(self, app: App, line: Line, *, posts: Mapping[str, App]) -> None:
         self._app = app
+        self._posts = posts
         self._line = line
         gateway = line.settings.gateway
         self._names = tuple(name.lower() for name in (*gateway.hosts, gateway.host))
@@ -35,7 +36,8 @@ class Frame:
         try:
             check_host(header(scope, b"host"), header(scope, b"origin"), own_names=self._names, keyed=self._keyed)
             _canonical(scope)
-            await self._app(scope, receive, send)
+            app = self._posts.get(scope["path"], self._app) if scope["method"] == "POST" else self._app
+            await app(scope, receive, send)
         except LandlineError as error:
             await self._refuse(error, scope, send)
         except Exception as error:  # noqa: BLE001 - the outermost frame

@@ -21,7 +21,7 @@ from landline.policy.affinity import ranked, session_name
 from landline.policy.prefill import PrefillRate
 from landline.policy.routing import Names
 from landline.protocols.anthropic_messages.tools import ToolShelf
-from landline.server.asgi import Scope, header
+from landline.server.asgi import Scope
 from landline.server.health import Health
 from landline.server.journal import Journal
 from landline.server.prompt_caches import PromptCaches, salts
@@ -37,6 +37,9 @@ LOOK_SOON_S = 1.0  # while it does not
 CACHE_LOOKS = 4  # every so many looks, its cache's numbers are read too
 # Claude Code, OpenCode, Codex, in the order of trust.
 SESSION_HEADERS = (b"x-claude-code-session-id", b"x-session-id", b"x-session-affinity", b"session-id")
+AGENT_HEADER = b"x-claude-code-agent-id"
+CLIENT_HEADER = b"user-agent"
+_KEPT = frozenset((*SESSION_HEADERS, AGENT_HEADER, CLIENT_HEADER))
 
 
 def random_ids() -> Callable[[], str]:
@@ -74,7 +77,10 @@ class Line:
     @property
     def backend(self) -> Backend:
         """The one to show where one is shown: the first that answers, or else the first."""
-        return next((backend for backend in self.backends if backend.reachable), self.backends[0])
+        for backend in self.backends:
+            if backend.reachable:
+                return backend
+        return self.backends[0]
 
     def backend_for(self, exchange: Exchange) -> Backend:
         """The replica of the exchange's session; without a session, any. Chosen once, and kept in the exchange."""
@@ -169,12 +175,13 @@ def _backends(settings: Settings) -> tuple[Backend, ...]:
 
 def new_exchange(scope: Scope, line: Line) -> Exchange:
     """The record of a request that has just come in."""
+    told = {name: value.decode("latin-1") for name, value in reversed(scope["headers"]) if name in _KEPT}
     return Exchange(
         id=f"req_{line.ids()}",
         path=scope["path"],
         warning=scope.get("landline_warning", ""),
-        client=header(scope, b"user-agent")[:120],
-        session=session_name(next(filter(None, (header(scope, name) for name in SESSION_HEADERS)), "")),
-        agent=header(scope, b"x-claude-code-agent-id")[:120],
+        client=told.get(CLIENT_HEADER, "")[:120],
+        session=session_name(next(filter(None, map(told.get, SESSION_HEADERS)), "")),
+        agent=told.get(AGENT_HEADER, "")[:120],
         started_at=time.time(),
     )

@@ -204,7 +204,8 @@ async def _sent(streamed: Streamed) -> UpstreamAnswer:
 
 
 async def _in_turn(streamed: Streamed) -> UpstreamAnswer:
-    await streamed.turn.come()
+    if streamed.turn.waits:
+        await streamed.turn.come()
     return await streamed.opening.send()
 
 

@@ -49,6 +49,11 @@ class Turn:
         self._heard = asyncio.Event()  # it has said something, or is over
         self._earlier = repeats.enter(self) if same is not None else None
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is an earlier call to `come` behind."""
+        return self._earlier is not None
+
     def __enter__(self) -> Self:
         return self
 

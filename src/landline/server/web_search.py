@@ -25,6 +25,7 @@ from landline.core.model import (
     Tool,
     ToolChoice,
     ToolResult,
+    Tools,
     ToolUse,
     Usage,
     WebSearch,
@@ -72,7 +73,7 @@ class SearchCall:
         uses = self._rules.max_uses
         self._left = MOST_USES if uses is None else min(max(uses, 0), MOST_USES)
         self._query = query_of(conversation)
-        self._conversation = msgspec.structs.replace(conversation, tools=(TOOL,))
+        self._conversation = msgspec.structs.replace(conversation, tools=Tools((TOOL,)))
         self._call = call
         self._exchange = call.exchange
         self._line = line

@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import re
 import string
-from typing import ClassVar, Protocol, assert_never
+from typing import ClassVar, Protocol, assert_never, cast
 
 import msgspec
 
@@ -21,7 +21,6 @@ from landline.core.exchange import Notes
 from landline.core.model import Block, Conversation, Message, ToolResult, ToolUse, replace_messages
 from landline.protocols.openai_chat.dialect import CallIds
 
-_WITH_IDS = (ToolUse, ToolResult)
 _MARK = "toolu_ll"
 _OURS = re.compile(r"toolu_ll[0-9a-z]+_([A-Za-z0-9_-]+)")
 _NINE = re.compile(r"[A-Za-z0-9]{9}")
@@ -74,20 +73,23 @@ def with_native_ids(conversation: Conversation) -> Conversation:
 
 
 def _native(message: Message) -> Message:
-    for block in message.blocks:
-        if type(block) in _WITH_IDS:
-            return Message(message.role, tuple(map(_native_block, message.blocks)))
-    return message
+    changed: list[Block] | None = None
+    for at, block in enumerate(message.blocks):
+        kind = type(block)
+        if kind is ToolUse or kind is ToolResult:
+            native = _native_block(cast("ToolUse | ToolResult", block))
+            if native is not block:
+                changed = changed or list(message.blocks)
+                changed[at] = native
+    return Message(message.role, tuple(changed)) if changed else message
 
 
-def _native_block(block: Block) -> Block:
+def _native_block(block: ToolUse | ToolResult) -> Block:
     if isinstance(block, ToolUse):
         ident = native_id(block.id)
         return block if ident is block.id else ToolUse(ident, block.name, block.arguments)
-    if isinstance(block, ToolResult):
-        ident = native_id(block.tool_use_id)
-        return block if ident is block.tool_use_id else ToolResult(ident, block.parts, block.failed)
-    return block
+    ident = native_id(block.tool_use_id)
+    return block if ident is block.tool_use_id else ToolResult(ident, block.parts, block.failed)
 
 
 # ---------------------------------------------------------------------------------------------- as templates want them

@@ -26,6 +26,8 @@ def picture_bytes(conversation: Conversation) -> int:
 
     Base64 says nothing about tokens: a picture costs what its size in pixels says, some 1,500 tokens for large ones.
     """
+    if not conversation.media:
+        return 0
     pictures = [block for message in conversation.messages for block in message.blocks if isinstance(block, Image)]
     return sum(max(len(picture.data) - PICTURE_AS_TEXT_BYTES, 0) for picture in pictures)
 

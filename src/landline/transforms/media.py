@@ -20,19 +20,19 @@ from landline.core.model import (
     ResultPart,
     Text,
     ToolResult,
+    holds_media,
     replace_messages,
 )
 from landline.errors import ErrorKind, LandlineError
 from landline.protocols.openai_chat.dialect import Dialect
 
 OMITTED = Text("[image omitted: this model cannot see images]")
-_SPECIAL = (Image, Document)
 Part = TypeVar("Part", bound=Block | ResultPart)
 
 
 def visible_media(conversation: Conversation, notes: Notes) -> Conversation:
     """Documents become text, images in tool results move behind the results. Raises LandlineError on remote images."""
-    if not any(map(_holds_media, conversation.messages)):
+    if not conversation.media or not holds_media(conversation.messages):
         return conversation
     return replace_messages(conversation, [_message(message, notes) for message in conversation.messages])
 
@@ -54,19 +54,8 @@ def _in_words(message: Message) -> Message:
     return msgspec.structs.replace(message, blocks=blocks)
 
 
-def _holds_media(message: Message) -> bool:
-    for block in message.blocks:
-        if type(block) in _SPECIAL or (isinstance(block, ToolResult) and _holds_special(block.parts)):
-            return True
-    return False
-
-
-def _holds_special(parts: tuple[ResultPart, ...]) -> bool:
-    return any(type(part) in _SPECIAL for part in parts)
-
-
 def _message(message: Message, notes: Notes) -> Message:
-    if not _holds_media(message):
+    if not holds_media((message,)):
         return message
     results: list[Block] = []
     moved: list[Block] = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from operator import attrgetter
 from typing import ClassVar
 
 import msgspec
@@ -22,14 +21,14 @@ from landline.core.model import (
     ResultPart,
     ToolReference,
     ToolResult,
+    Tools,
     ToolUse,
 )
-from landline.core.tools import fine_name
+from landline.core.tools import all_plain, fine_name
 
 LONGEST = 64
 HASH_DIGITS = 8
 _ALL_FINE = re.compile(r"(?:[a-zA-Z0-9_-]{1,64}\n)*").fullmatch
-_PLAIN = attrgetter("plain")
 _STRANGE = re.compile(r"[^a-zA-Z0-9_-]")
 _NAMED = (ToolUse, ToolResult, ToolReference)
 
@@ -51,7 +50,7 @@ class RestoreNames:
 
 def plain_names(conversation: Conversation, notes: Notes) -> tuple[Conversation, tuple[RestoreNames, ...]]:
     """The conversation with names that every backend takes, and what restores the client's own on the answer."""
-    names = [] if all(map(_PLAIN, conversation.tools)) else [tool.name for tool in conversation.tools]
+    names = [] if conversation.tools.once(all_plain) else [tool.name for tool in conversation.tools]
     names += [block.name for message in conversation.messages for block in message.blocks if type(block) is ToolUse]
     if not names or _ALL_FINE("\n".join(names) + "\n"):
         return conversation, ()
@@ -63,7 +62,7 @@ def plain_names(conversation: Conversation, notes: Notes) -> tuple[Conversation,
         choice = msgspec.structs.replace(choice, tool=spelled[choice.tool])
     renamed = msgspec.structs.replace(
         conversation,
-        tools=tuple(
+        tools=Tools(
             msgspec.structs.replace(tool, name=spelled[tool.name]) if tool.name in spelled else tool
             for tool in conversation.tools
         ),

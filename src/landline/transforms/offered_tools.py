@@ -6,15 +6,12 @@ spends a turn to find that out.
 
 from __future__ import annotations
 
-from operator import attrgetter
-
 import msgspec
 
 from landline.core.exchange import Notes
-from landline.core.model import Conversation, Tool
+from landline.core.model import Conversation, Tool, Tools
 
 SEARCHES = "WebSearch"
-_NAME = attrgetter("name")
 
 
 def offered(conversation: Conversation, *, searching: bool, notes: Notes) -> Conversation:
@@ -22,14 +19,17 @@ def offered(conversation: Conversation, *, searching: bool, notes: Notes) -> Con
 
     Another client's tool of that name has other arguments, and stays.
     """
-    if searching or SEARCHES not in map(_NAME, conversation.tools):
-        return conversation
-    tools = tuple(tool for tool in conversation.tools if not _leads_to_search(tool))
-    if len(tools) == len(conversation.tools):
+    if searching or (tools := conversation.tools.once(_without_search)) is None:
         return conversation
     notes.drop("tool WebSearch (no search service is configured: search.url or search.command)")
     choice = conversation.tool_choice if tools else None
     return msgspec.structs.replace(conversation, tools=tools, tool_choice=choice)
+
+
+def _without_search(tools: Tools) -> Tools | None:
+    """None where nothing has to go."""
+    kept = Tools(tool for tool in tools if not _leads_to_search(tool))
+    return kept if len(kept) < len(tools) else None
 
 
 def _leads_to_search(tool: Tool) -> bool:

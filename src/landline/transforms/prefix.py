@@ -18,7 +18,7 @@ BILLING_LINES = ("x-anthropic-billing-header:", "x-ahthropic-billing-header:")
 
 def without_billing_line(conversation: Conversation, notes: Notes) -> Conversation:
     """Takes the billing line out of the system text; the same words in a message of the user's stay."""
-    if not any(text.startswith(BILLING_LINES) for text in conversation.system):
+    if not any([text.startswith(BILLING_LINES) for text in conversation.system]):
         return conversation
     notes.drop("billing line")
     texts = [_unbilled(text) for text in conversation.system]
@@ -30,7 +30,7 @@ def system_in_place(conversation: Conversation, notes: Notes) -> Conversation:
 
     Those that stand at the head already, before anything was said, join the system text.
     """
-    if all(message.role is not Role.SYSTEM for message in conversation.messages):
+    if not any([message.role is Role.SYSTEM for message in conversation.messages]):
         return conversation
     system, messages = list(conversation.system), list(conversation.messages)
     if not system:

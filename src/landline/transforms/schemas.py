@@ -12,15 +12,14 @@ stay those bytes where nothing must change; only those with a suspicious word in
 from __future__ import annotations
 
 import re
-from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
 from msgspec import Raw
 
 from landline.core.exchange import Notes
-from landline.core.model import Conversation, Tool
-from landline.core.tools import object_root
+from landline.core.model import Conversation, Tool, Tools
+from landline.core.tools import all_plain, object_root
 from landline.protocols.openai_chat.dialect import Dialect
 from landline.transforms.patterns import plain_pattern
 
@@ -31,7 +30,6 @@ DEEPEST = 64
 
 Schema = dict[str, Any]
 
-_PLAIN = attrgetter("plain")
 _UNIONS = ("oneOf", "anyOf", "allOf")
 _NOTATION = re.compile(rb'\s*\{\s*"\$schema"\s*:\s*"[^"]*"\s*,')
 _DROPPED = frozenset(
@@ -64,9 +62,9 @@ _SAID = ("description", "title", "default")  # beside a reference
 
 def compilable(conversation: Conversation, dialect: Dialect, notes: Notes) -> Conversation:
     """The conversation with schemas that this backend can read. Run again, it changes nothing."""
-    if not dialect.plain_schemas and all(map(_PLAIN, conversation.tools)):
+    if not dialect.plain_schemas and conversation.tools.once(all_plain):
         return conversation  # nearly all
-    tools = tuple([_tool(tool, dialect, notes) for tool in conversation.tools])
+    tools = Tools([_tool(tool, dialect, notes) for tool in conversation.tools])
     if all(map(_same, tools, conversation.tools)):
         return conversation
     return msgspec.structs.replace(conversation, tools=tools)

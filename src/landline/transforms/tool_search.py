@@ -22,7 +22,6 @@ Decisions:
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any, ClassVar, cast
 
 import msgspec
@@ -40,12 +39,12 @@ from landline.core.model import (
     Tool,
     ToolReference,
     ToolResult,
+    Tools,
     replace_messages,
 )
 from landline.core.stream import Transform
 from landline.protocols.openai_chat.dialect import Dialect
 
-_DEFERRED = attrgetter("deferred")
 SEARCH_TOOL = "ToolSearch"  # Claude Code's own
 TOLD = "found tools told in words where they were found"
 LISTED = "found tools listed behind all others: the backend calls listed tools only"
@@ -55,7 +54,7 @@ def found_tools(
     conversation: Conversation, dialect: Dialect, notes: Notes
 ) -> tuple[Conversation, tuple[Transform, ...]]:
     """The conversation with the tool list that was there before anything was found, and what the answer needs then."""
-    if not any(map(_DEFERRED, conversation.tools)):
+    if not conversation.tools.once(_any_deferred):
         return conversation, ()  # a reference without its tool is written as a few words
     known = {tool.name: tool for tool in conversation.tools}
     deferred = [tool for tool in conversation.tools if tool.deferred]
@@ -68,9 +67,13 @@ def found_tools(
         return _listed(conversation, deferred, known), ()
     notes.repaired(TOLD)
     told = {tool.name: tool for tool in deferred}
-    kept = tuple(tool for tool in conversation.tools if tool.name not in told)
+    kept = Tools(tool for tool in conversation.tools if tool.name not in told)
     changed = _in_words(msgspec.structs.replace(conversation, tools=kept), told, known)
     return changed, (TypedArguments({tool.name: tool.schema for tool in deferred}),)
+
+
+def _any_deferred(tools: Tools) -> bool:
+    return any(tool.deferred for tool in tools)
 
 
 def _callable_unlisted(conversation: Conversation, dialect: Dialect) -> bool:
@@ -83,7 +86,7 @@ def _listed(conversation: Conversation, deferred: list[Tool], known: dict[str, T
     behind = sorted(deferred, key=lambda tool: order.get(tool.name, -1))
     names = {tool.name for tool in deferred}
     kept = [tool for tool in conversation.tools if tool.name not in names]
-    return _in_words(msgspec.structs.replace(conversation, tools=(*kept, *behind)), {}, known)
+    return _in_words(msgspec.structs.replace(conversation, tools=Tools((*kept, *behind))), {}, known)
 
 
 # ------------------------------------------------------------------------------------------------ references to words

@@ -81,13 +81,16 @@ class Backend:
 
     @property
     def served(self) -> tuple[str, ...]:
-        return tuple(model.id for model in self.models)
+        return tuple([model.id for model in self.models])
 
     def window(self, model: str) -> int:
         """Context window of a served model in tokens; 0 when nobody knows."""
         if self._configured_window:
             return self._configured_window
-        return next((known.window for known in self.models if known.id == model), 0)
+        for known in self.models:
+            if known.id == model:
+                return known.window
+        return 0
 
     def advice(self, model: str) -> str:
         """What to change about the server, where its own window is too small for agents; else empty."""

@@ -26,6 +26,7 @@ from landline.core.model import (
     ToolReference,
     ToolResult,
     ToolUse,
+    holds_media,
 )
 from landline.errors import ErrorKind, LandlineError
 from landline.protocols.anthropic_messages.context_management import edits_asked
@@ -120,11 +121,13 @@ def _conversation(wire: WireRequest, notes: Notes, shelf: ToolShelf) -> Conversa
     toolset = _toolset(wire.tools, shelf)
     for tool in toolset.dropped:
         notes.drop(tool)
+    messages = tuple([_message(index, message, notes) for index, message in enumerate(wire.messages)])
     return Conversation(
         model=wire.model,
         system=_system(wire.system, notes),
-        messages=tuple(_message(index, message, notes) for index, message in enumerate(wire.messages)),
+        messages=messages,
         tools=toolset.tools,
+        media=holds_media(messages),
         tool_choice=_tool_choice(wire),
         max_tokens=wire.max_tokens,
         stop_sequences=tuple(filter(None, wire.stop_sequences or ())),

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct, UnsetType
 
 from landline.core.exchange import Notes
-from landline.core.model import Tool, WebSearch
+from landline.core.model import Tool, Tools, WebSearch
 from landline.core.tools import is_plain
 from landline.errors import ErrorKind, LandlineError
 from landline.protocols.anthropic_messages.server_tools import is_web_search, web_search
@@ -29,7 +29,7 @@ LARGEST_BYTES = 1024 * 1024  # of a list that is kept
 class Toolset(Struct, frozen=True):
     """The client's own tools in their order; or the search that the request is all about. `dropped`: see Notes."""
 
-    tools: tuple[Tool, ...] = ()
+    tools: Tools = Tools()
     search: WebSearch | None = None
     dropped: tuple[str, ...] = ()
 
@@ -61,7 +61,7 @@ def read_tools(written: Raw) -> Toolset:
     if len(tools) == 1 and is_web_search(tools[0]):
         return Toolset(search=web_search(tools[0]))
     notes = Notes()
-    return Toolset(tuple(_own_tools(tools, notes)), dropped=tuple(notes.dropped))
+    return Toolset(Tools(_own_tools(tools, notes)), dropped=tuple(notes.dropped))
 
 
 def _own_tools(tools: list[WireTool], notes: Notes) -> list[Tool]:

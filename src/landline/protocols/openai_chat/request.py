@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from landline.core.exchange import Notes
 from landline.core.model import (
@@ -27,6 +28,7 @@ from landline.core.model import (
     ToolChoice,
     ToolReference,
     ToolResult,
+    Tools,
     ToolUse,
 )
 from landline.protocols.openai_chat.dialect import ANYWHERE, Dialect, Placement
@@ -72,7 +74,7 @@ def encode_request(
 
 
 def chat_request(conversation: Conversation, *, dialect: Dialect, notes: Notes, stream: bool = True) -> ChatRequest:
-    tools = [FunctionTool(Function(tool.name, tool.description, tool.schema)) for tool in conversation.tools]
+    tools = conversation.tools
     sampling = conversation.sampling
     if sampling.top_k is not None and not dialect.top_k:
         notes.drop("top_k")
@@ -83,7 +85,7 @@ def chat_request(conversation: Conversation, *, dialect: Dialect, notes: Notes, 
         model=conversation.model,
         messages=chat_messages(conversation, notes),
         stream=stream,
-        tools=tools or None,
+        tools=tools.once(_written) if tools else None,
         tool_choice=_tool_choice(choice, dialect, notes) if choice else None,
         parallel_tool_calls=False if choice and not choice.parallel else None,
         max_tokens=conversation.max_tokens,
@@ -99,6 +101,11 @@ def chat_request(conversation: Conversation, *, dialect: Dialect, notes: Notes, 
         continue_final_message=True if begun and dialect.continues_answers else None,
         stream_options=_stream_options(dialect) if stream else None,
     )
+
+
+def _written(tools: Tools) -> Raw:
+    """The list as it is sent. It is most of a request's bytes, and each turn of a session has the same."""
+    return Raw(_encode([FunctionTool(Function(tool.name, tool.description, tool.schema)) for tool in tools]))
 
 
 def _stream_options(dialect: Dialect) -> StreamOptions | None:
@@ -138,9 +145,7 @@ def _user(blocks: Iterable[Block], notes: Notes) -> list[ChatMessage]:
     rest: list[TextPart | ImagePart] = []
     for block in blocks:
         if isinstance(block, ToolResult):
-            text = "\n".join(_texts(block.parts))
-            if any(isinstance(part, Image) for part in block.parts):
-                notes.drop("image in a tool result")
+            text = _result_text(block.parts, notes)
             results.append(ToolMessage(block.tool_use_id, FAILED + text if block.failed else text))
         else:
             part = _part(block, notes)
@@ -151,8 +156,18 @@ def _user(blocks: Iterable[Block], notes: Notes) -> list[ChatMessage]:
     return results
 
 
+def _result_text(parts: tuple[ResultPart, ...], notes: Notes) -> str:
+    if len(parts) == 1 and type(parts[0]) is Text:
+        return parts[0].text
+    if any(isinstance(part, Image) for part in parts):
+        notes.drop("image in a tool result")
+    return "\n".join(_texts(parts))
+
+
 def _content(parts: list[TextPart | ImagePart]) -> str | list[TextPart | ImagePart]:
     """Text alone as one string, so that a string and a list of one text block render alike."""
+    if len(parts) == 1 and type(parts[0]) is TextPart:
+        return parts[0].text
     if any(isinstance(part, ImagePart) for part in parts):
         return parts
     return "\n".join(part.text for part in parts if isinstance(part, TextPart))

@@ -79,7 +79,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     model: str
-    tools: list[FunctionTool] | None = None
+    tools: Raw | None = None  # a list of FunctionTool
     messages: list[ChatMessage]
     stream: bool
     tool_choice: str | dict[str, Any] | None = None
