@@ -1,0 +1,42 @@
+"""The tools of a request as readers see them: their names, and the schemas of their arguments, decoded when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from landline.core.model import Tools
+from landline.core.near_names import meant
+
+
+class RequestTools:
+    """A Toolbox. One per request; nothing is decoded before a call needs it."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+        self._schemas: dict[str, Mapping[str, Any]] = {}
+
+    def find(self, written: str) -> str | None:
+        return meant(written, self._tools)
+
+    def properties(self, name: str) -> Mapping[str, Any]:
+        found = self.schema(name).get("properties")
+        return cast("Mapping[str, Any]", found) if isinstance(found, dict) else {}
+
+    def schema(self, name: str) -> Mapping[str, Any]:
+        """The JSON Schema of a tool's arguments; empty for an unknown tool, or a schema that is no object."""
+        if name not in self._schemas:
+            self._schemas[name] = self._decoded(name)
+        return self._schemas[name]
+
+    def _decoded(self, name: str) -> Mapping[str, Any]:
+        tool = self._tools.get(name)
+        if tool is None:
+            return {}
+        try:
+            value: object = msgspec.json.decode(tool.schema)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return {}
+        return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
