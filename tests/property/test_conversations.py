@@ -27,6 +27,12 @@ TOOLS = [
 
 Block = dict[str, Any]
 
+# Made once: a strategy that is built anew in each example costs more than what it draws.
+KINDS = st.lists(st.sampled_from(["text", "image", "document", "unknown"]), max_size=3)
+CALLS = st.lists(ARGUMENTS, max_size=3)
+NATIVE_IDS = st.lists(st.sampled_from(["functions.Bash:0", "c1", "c1", ""]), max_size=3)
+ONE_OF_FOUR, ONE_OF_FIVE = st.integers(0, 3), st.integers(0, 4)
+
 
 class Numbered:
     """Texts that can be found again, each once: «0», «1», ..."""
@@ -50,20 +56,19 @@ def conversations(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, list
     held: dict[str, list[Any]] = {"user": [], "assistant": [], "thinking": [], "result": [], "call": [], "opaque": []}
     messages: list[dict[str, Any]] = []
     for turn in range(draw(st.integers(1, 5))):
-        calls = draw(st.lists(ARGUMENTS, max_size=3))
+        calls = draw(CALLS)
         ids = [f"toolu_{turn}_{at}" for at in range(len(calls))]
-        messages.append({"role": "user", "content": draw(_said("user", "text", text, held))})
-        messages.append({"role": "assistant", "content": draw(_answer(list(zip(ids, calls, strict=True)), text, held))})
+        messages.append({"role": "user", "content": _said(draw, "user", "text", text, held)})
+        messages.append({"role": "assistant", "content": _answer(draw, list(zip(ids, calls, strict=True)), text, held)})
         if calls:
             results = [_result(draw, ident, text, held) for ident in ids]
-            messages.append({"role": "user", "content": [*results, *draw(_said("user", "text", text, held))]})
+            messages.append({"role": "user", "content": [*results, *_said(draw, "user", "text", text, held)]})
     return messages, held
 
 
-@st.composite
 def _said(draw: st.DrawFn, role: str, kind: str, text: Numbered, held: dict[str, list[Any]]) -> list[Block]:
     blocks: list[Block] = []
-    for what in draw(st.lists(st.sampled_from(["text", "image", "document", "unknown"]), max_size=3)):
+    for what in draw(KINDS):
         if what == "text":
             blocks.append({"type": "text", "text": text(), "cache_control": {"type": "ephemeral"}})
             held[role].append(blocks[-1]["text"])
@@ -79,7 +84,6 @@ def _said(draw: st.DrawFn, role: str, kind: str, text: Numbered, held: dict[str,
     return blocks
 
 
-@st.composite
 def _answer(
     draw: st.DrawFn, calls: list[tuple[str, dict[str, Any]]], text: Numbered, held: dict[str, list[Any]]
 ) -> list[Block]:
@@ -177,20 +181,20 @@ def sessions(draw: st.DrawFn) -> list[dict[str, Any]]:
 def _model_turn(draw: st.DrawFn, turn: int, text: Numbered) -> list[Block]:
     thinking = {"type": "thinking", "thinking": text(), "signature": "landline"}
     said = {"type": "text", "text": text()}
-    natives = draw(st.lists(st.sampled_from(["functions.Bash:0", "c1", "c1", ""]), max_size=3))
+    natives = draw(NATIVE_IDS)
     mint = MintIds(f"turn{turn}x")
     calls: list[Block] = []
     for at, native in enumerate(natives):
         event = mint.push([BlockStart(at, BlockKind.TOOL_USE, native, "Bash")])[0]
         assert isinstance(event, BlockStart)
         calls.append({"type": "tool_use", "id": event.id, "name": "Bash", "input": draw(ARGUMENTS)})
-    return [*draw(st.sampled_from([[], [thinking], [said], [thinking, said]])), *calls]
+    return [*([], [thinking], [said], [thinking, said])[draw(ONE_OF_FOUR)], *calls]
 
 
 def _user_turn(draw: st.DrawFn, ids: list[str], text: Numbered) -> list[Any]:
     blocks: list[Any] = []
     for ident in ids:
-        parts = draw(st.sampled_from([text(), [{"type": "text", "text": text()}], [PNG], "", []]))
+        parts = (text(), [{"type": "text", "text": text()}], [PNG], "", [])[draw(ONE_OF_FIVE)]
         blocks.append({"type": "tool_result", "tool_use_id": ident, "content": parts, "is_error": draw(st.booleans())})
     return [*blocks, *([text()] if not ids or draw(st.booleans()) else []), *([PNG] if draw(st.booleans()) else [])]
 

@@ -42,20 +42,26 @@ THINKING = st.just({"type": "thinking", "thinking": "t", "signature": ""})
 UNKNOWN = st.just({"type": "redacted_thinking", "data": "x"})
 
 
+# Made once: a strategy that is built anew in each example costs more than what it draws.
+ROLES = st.sampled_from(["user", "user", "assistant", "assistant", "system"])
+# Two calls under one id cannot be told apart by anybody.
+ANSWER_BLOCKS = st.lists(
+    st.one_of(text_blocks(), calls(), THINKING, UNKNOWN),
+    max_size=3,
+    unique_by=lambda block: block.get("id") or json.dumps(block),
+)
+USER_CONTENT = st.one_of(TEXTS, st.lists(st.one_of(text_blocks(), results(), st.just(PNG)), max_size=3))
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     for _ in range(draw(st.integers(1, 7))):
-        role = draw(st.sampled_from(["user", "user", "assistant", "assistant", "system"]))
+        role = draw(ROLES)
         if role == "assistant":
-            blocks = st.one_of(text_blocks(), calls(), THINKING, UNKNOWN)
-            # Two calls under one id cannot be told apart by anybody.
-            unique = st.lists(blocks, max_size=3, unique_by=lambda block: block.get("id") or json.dumps(block))
-            content: Any = draw(unique)
-        elif role == "user":
-            content = draw(st.one_of(TEXTS, st.lists(st.one_of(text_blocks(), results(), st.just(PNG)), max_size=3)))
+            content: Any = draw(ANSWER_BLOCKS)
         else:
-            content = draw(TEXTS)
+            content = draw(USER_CONTENT if role == "user" else TEXTS)
         messages.append({"role": role, "content": content})
     return [{"role": "user", "content": "x"}, *messages] if not any(m["content"] for m in messages) else messages
 

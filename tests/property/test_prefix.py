@@ -18,6 +18,7 @@ from tests.property.requests import chat_request_of, written
 VLLM = DIALECTS[BackendKind.VLLM]
 BASE = ("Bash", "ToolSearch", "Write")
 DEFERRED = ("CronCreate", "Monitor", "Notebook", "TaskStop", "WebFetch")
+FOUND = st.lists(st.sampled_from(DEFERRED), max_size=2)
 
 
 def tool(name: str) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def searching_sessions(draw: st.DrawFn) -> list[dict[str, Any]]:
     requests: list[dict[str, Any]] = []
     for at in range(draw(st.integers(2, 6))):
         requests.append({"messages": list(messages), "tools": [tool(name) for name in sorted((*BASE, *known))]})
-        names = draw(st.lists(st.sampled_from(DEFERRED), max_size=2))
+        names = draw(FOUND)
         content: Any = [{"type": "tool_reference", "tool_name": name} for name in names] or draw(TEXT)
         name = "ToolSearch" if names else draw(st.sampled_from(sorted({"Bash", *known})))
         call = {"type": "tool_use", "id": f"t{at}", "name": name, "input": draw(ARGUMENTS)}
