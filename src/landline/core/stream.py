@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, Event
 
@@ -34,6 +34,15 @@ class Transform(Protocol):
     def push(self, events: list[Event]) -> list[Event]: ...
 
 
+@runtime_checkable
+class Watcher(Protocol):
+    """A transform that reads text only once something in it looks like its business."""
+
+    def passes(self, text: str) -> bool:
+        """Whether a delta of text or thinking may pass unread. Asked for each of them, in their order."""
+        ...
+
+
 class StreamEncoder(Protocol):
     """Writes events in a client's protocol."""
 
@@ -52,13 +61,14 @@ class Pipeline:
     """Decoder and transforms of one answer.
 
     Nearly all of an answer are deltas of one open block. Where that is text or thinking, they are shown to no transform
-    that does not read them.
+    that does not read them, and to those that watch only until one of them wants to read.
     """
 
     def __init__(self, decoder: StreamDecoder, transforms: Sequence[Transform]) -> None:
         self._decoder = decoder
         self._transforms = tuple(transforms)
         self._passing = not any(transform.reads_text for transform in self._transforms)
+        self._watching = [transform.passes for transform in self._transforms if isinstance(transform, Watcher)]
         self._in_words = False  # the open block is text or thinking
 
     def feed(self, data: bytes) -> list[Event]:
@@ -75,10 +85,17 @@ class Pipeline:
             for event in events:
                 if type(event) is BlockStart:
                     self._in_words = event.kind is not BlockKind.TOOL_USE
-        elif self._in_words and self._passing:
+        elif self._in_words and self._passing and self._unsuspicious(events):
             return events
         for transform in self._transforms:
             events = transform.push(events)
             if not events:
                 break  # held back
         return events
+
+    def _unsuspicious(self, deltas: list[Event]) -> bool:
+        for passes in self._watching:
+            for delta in deltas:
+                if not passes(cast("BlockDelta", delta).text):
+                    return False
+        return True

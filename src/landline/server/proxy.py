@@ -13,6 +13,7 @@ from typing import NamedTuple
 from landline.core.events import Event, ResponseEnd, ResponseError
 from landline.core.exchange import Exchange, Outcome
 from landline.core.fold import Answer, Fold
+from landline.core.model import StopReason
 from landline.core.stream import Pipeline
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder, encode_message
@@ -107,7 +108,7 @@ class MessagesProxy:
         pipeline = _pipeline(decoder, opening, exchange, *behind)
         async with await _sent(streamed) as answer:
             end = await _pump(answer, pipeline, streamed, decoder)
-            if decoder.lost_call and opening.request:
+            if _lost(decoder, end) and opening.request:
                 end = await self._called(streamed, end)
             self._complete(opening, exchange, end)  # before anything else: the client may leave at any moment now
             streamed.delivery.close()
@@ -154,7 +155,7 @@ class MessagesProxy:
             folded = await _collect(answer, _pipeline(decoder, opening, exchange), opening)
             if decoder.over:
                 await answer.finish()
-        if not decoder.lost_call or not opening.request:
+        if not _lost(decoder, folded) or not opening.request:
             return folded
         fold = Fold()
         fold.push(await _asked_whole(opening, exchange, after=-1, told=False))
@@ -223,7 +224,7 @@ async def _pump(
         events = pipeline.feed(piece) if piece else pipeline.close()
         if events:
             tally.push(events)
-            if tally.over and decoder.lost_call and opening.request:
+            if tally.end is not None and _lost(decoder, tally.end) and opening.request:
                 delivery.write(encoder.encode(events[:-1]))
                 return True
             data = encoder.encode(events)
@@ -250,6 +251,11 @@ async def _collect(answer: UpstreamAnswer, pipeline: Pipeline, opening: Opening)
     if fold.answer is None:
         raise _failure(fold.error, opening)
     return fold.answer
+
+
+def _lost(decoder: ChatStreamDecoder, end: ResponseEnd | Answer) -> bool:
+    """Whether the answer ended for a call that the client did not get, not even read out of the text."""
+    return decoder.lost_call and end.stop_reason is not StopReason.TOOL_USE
 
 
 def _failure(error: ResponseError | None, opening: Opening) -> LandlineError:

@@ -105,13 +105,24 @@ class Mend(StrEnum):
     NO_BEGUN_ANSWER = "no begun answer"
     PLAIN_SCHEMAS = "plain schemas"
     NO_IMAGES = "no images"
+    UNREAD_CALLS = "calls read by the gateway"
+    TOOLS_IN_WORDS = "tools told in words"
 
+
+# Fields of the request that the server does not know, or was not started for.
+FIELDS: tuple[tuple[re.Pattern[str], Mend], ...] = (
+    (UNKNOWN_STREAM_OPTIONS, Mend.NO_STREAM_OPTIONS),
+    (NO_THINKING_BUDGET, Mend.NO_THINKING_BUDGET),
+    (NO_TOOL_PARSER, Mend.UNREAD_CALLS),
+    (NO_TEMPLATE_ARGUMENTS, Mend.NO_TEMPLATE_ARGUMENTS),
+)
 
 # A tool's schema that the backend's grammar cannot be made of; pictures for a model without eyes.
 CONTENTS: tuple[tuple[re.Pattern[str], Mend], ...] = (
     (re.compile(r"failed to parse grammar|json schema conversion failed", re.IGNORECASE), Mend.PLAIN_SCHEMAS),
     (re.compile(r"json schema contains features not supported", re.IGNORECASE), Mend.PLAIN_SCHEMAS),
     (re.compile(r"image input is not supported|is not a multimodal model", re.IGNORECASE), Mend.NO_IMAGES),
+    (re.compile(r"does not support tools", re.IGNORECASE), Mend.TOOLS_IN_WORDS),  # Ollama
     (re.compile(r"content\.type is invalid, allowed values: \['text'\]", re.IGNORECASE), Mend.NO_IMAGES),
 )
 
@@ -161,12 +172,8 @@ def read_refusal(status: int, body: bytes, known: Known, *, content_type: str, r
             return Refusal(_invalid(text), Mend.ROOM_FOR_ANSWER, window=limit, prompt=prompt)
     if status in (200, 400, 413, 422, 500) and (overflow := _overflow(text, window, estimate)):
         return overflow
-    if status in (400, 422) and UNKNOWN_STREAM_OPTIONS.search(text):
-        return Refusal(_invalid(text), Mend.NO_STREAM_OPTIONS)
-    if status in (400, 422) and NO_THINKING_BUDGET.search(text):
-        return Refusal(_invalid(text), Mend.NO_THINKING_BUDGET)
-    if status in (400, 422) and NO_TEMPLATE_ARGUMENTS.search(text):
-        return Refusal(_invalid(text), Mend.NO_TEMPLATE_ARGUMENTS)
+    if status in (400, 422) and (field := next((mend for words, mend in FIELDS if words.search(text)), None)):
+        return Refusal(_no_parser(text) if field is Mend.UNREAD_CALLS else _invalid(text), field)
     if status in (400, 422, 500) and (mend := _taught(text)):
         return Refusal(_invalid(text), mend)
     wait = int(retry_after) if retry_after.isdigit() else RETRY_AFTER_S
@@ -225,7 +232,7 @@ def clean(text: str) -> str:
 def _by_status(status: int, text: str, base: str, wait: int) -> LandlineError:
     said = f"The backend {base} answered {status}{' instead of a stream' if status == 200 else ''}"
     if status == 400 or status == 422:
-        return _no_parser(text) if NO_TOOL_PARSER.search(text) else _invalid(text)
+        return _invalid(text)
     if status in (401, 403):
         return LandlineError(
             ErrorKind.BACKEND_UNAVAILABLE,

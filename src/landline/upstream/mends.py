@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 from msgspec import Struct
 
-from landline.protocols.openai_chat.dialect import CallIds, Dialect
+from landline.protocols.openai_chat.dialect import CallIds, Dialect, Tooling
 from landline.upstream.failures import Mend
 
 
@@ -61,6 +61,14 @@ def _without_images(dialect: Dialect) -> Dialect:
     return msgspec.structs.replace(dialect, images=False)
 
 
+def _unread_calls(dialect: Dialect) -> Dialect:
+    return msgspec.structs.replace(dialect, tools=Tooling.UNREAD)
+
+
+def _tools_in_words(dialect: Dialect) -> Dialect:
+    return msgspec.structs.replace(dialect, tools=Tooling.WORDS)
+
+
 # Every mend but those of a single request (room for the answer). Each function gives a dialect that asks for less.
 CHANGES: dict[Mend, Change] = {
     Mend.NO_STREAM_OPTIONS: Change("stream_options left out: the backend refuses it", _without_stream_options),
@@ -75,6 +83,8 @@ CHANGES: dict[Mend, Change] = {
     Mend.NINE_CHARACTER_IDS: Change("the backend's template wants call ids of nine characters", _nine_character_ids),
     Mend.PLAIN_SCHEMAS: Change("the backend cannot make a grammar of a tool's schema", _plain_schemas),
     Mend.NO_IMAGES: Change("the model sees no images", _without_images),
+    Mend.UNREAD_CALLS: Change("the backend has no tool parser: its calls are read here", _unread_calls),
+    Mend.TOOLS_IN_WORDS: Change("the backend knows no tools for this model: told in the prompt", _tools_in_words),
     Mend.NO_BEGUN_ANSWER: Change("the backend's template cannot go on with a begun answer", _without_begun_answers),
 }
 

@@ -19,6 +19,14 @@ class CallIds(StrEnum):
     KIMI = "kimi"  # functions.NAME:INDEX
 
 
+class Tooling(StrEnum):
+    """How the tools of a request reach the model."""
+
+    NATIVE = "native"  # the server renders them and reads the calls
+    UNREAD = "unread"  # it renders them and leaves the calls in the text: it was started without a tool parser
+    WORDS = "words"  # server or template know no tools: they are told in the prompt
+
+
 class Dialect(Struct, frozen=True, kw_only=True):
     """Unknown backends get the standard only."""
 
@@ -40,6 +48,10 @@ class Dialect(Struct, frozen=True, kw_only=True):
     alternating_roles: bool = False  # user messages and answers without calls must alternate, and none may be empty
     user_after_tool: bool = True  # a user message may follow a tool message
     call_ids: CallIds = CallIds.ANY
+    tools: Tooling = Tooling.NATIVE
+    tool_parser: str = ""  # vLLM's name for the syntax in which the model writes its calls; empty: not known
+    reasoning_parser: str = ""  # the same for its thinking
+    thinking_in_text: bool | None = None  # whether the server leaves the thinking in the text; None: not seen yet
     keep_thinking: tuple[tuple[str, bool], ...] = ()  # template arguments that keep the thinking of earlier turns
     drops_thinking: bool = False  # the template drops it, and nothing sent can change that
 

@@ -31,7 +31,7 @@ from landline.core.model import (
     Tools,
     ToolUse,
 )
-from landline.protocols.openai_chat.dialect import ANYWHERE, Dialect, Placement
+from landline.protocols.openai_chat.dialect import ANYWHERE, Dialect, Placement, Tooling
 from landline.protocols.openai_chat.thinking import thinking_fields
 from landline.protocols.openai_chat.wire import (
     AssistantMessage,
@@ -80,7 +80,7 @@ def chat_request(conversation: Conversation, *, dialect: Dialect, notes: Notes, 
         notes.drop("top_k")
     begun = _begun(conversation)
     thinking = thinking_fields(conversation, dialect, notes, begun=begun)
-    choice = conversation.tool_choice if tools else None
+    choice = _asked(conversation.tool_choice, dialect) if tools else None
     return ChatRequest(
         model=conversation.model,
         messages=chat_messages(conversation, notes),
@@ -212,6 +212,13 @@ def _assistant(message: Message, notes: Notes) -> AssistantMessage:
 
 def _misplaced(block: Block, place: str) -> str:
     return f"block {block.kind}" if isinstance(block, Opaque) else f"{type(block).__name__} in {place}"
+
+
+def _asked(choice: ToolChoice | None, dialect: Dialect) -> ToolChoice | None:
+    """Where nobody reads calls, `auto` is refused: a server that is told `none` still shows the model its tools."""
+    if dialect.tools is not Tooling.UNREAD or (choice is not None and choice.mode == "tool"):
+        return choice
+    return ToolChoice("none")
 
 
 def _tool_choice(choice: ToolChoice, dialect: Dialect, notes: Notes) -> str | dict[str, Any] | None:
