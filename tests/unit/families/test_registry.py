@@ -33,11 +33,11 @@ def test_a_table_with_a_mistake_is_refused(row: str) -> None:
     ("model", "name"),
     [
         ("Qwen/Qwen3.6-27B-FP8", "qwen3.6"),
-        ("qwen3-coder:30b", "qwen3-without-thinking"),
-        ("unsloth/Qwen3.5-9B-GGUF", "qwen3"),
-        ("/models/Devstral-Small-2-24B-Q4_K_M.gguf", "mistral"),
+        ("qwen3-coder:30b", "qwen3-coder"),
+        ("unsloth/Qwen3.5-9B-GGUF", "qwen3.5"),
+        ("/models/Devstral-Small-2-24B-Q4_K_M.gguf", "devstral-small-2"),
         ("openai/gpt-oss-120b", "gpt-oss"),
-        ("google/gemma-4-31B-it", "gemma-4"),
+        ("google/gemma-4-31B-it", "gemma-4-31b"),
         ("google/gemma-3-12b-it", "gemma"),
     ],
 )
