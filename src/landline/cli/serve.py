@@ -44,6 +44,7 @@ def serve(
     from landline.config.sources import load_settings
     from landline.server.run import listen
     from landline.server.run import serve as run
+    from landline.upstream.families import known_families
 
     flags = {
         "gateway.host": host,
@@ -56,6 +57,7 @@ def serve(
     for text in loaded.notices:
         notice(text)
     settings = loaded.settings
+    known_families(settings.models.families)  # before anything is started: each worker reads them again
     sock = listen(settings.gateway)
     local = None
     if embedded:
