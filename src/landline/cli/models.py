@@ -95,8 +95,7 @@ def _nobody(found: list[LiveBackend]) -> LandlineError:
     problems = " ".join(printable(one.problem) for one in found if one.problem)
     return LandlineError(
         ErrorKind.BACKEND_UNAVAILABLE,
-        problems or "There is no backend.",
-        hint="Start the model server, or name another one with --backend URL.",
+        problems or "There is no backend: start the model server, or name one with --backend URL.",
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from landline.config.settings import Sampling as OwnSampling
@@ -39,10 +39,10 @@ class ModelFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tool_parser: str = ""
     reasoning_parser: str = ""
     min_version: str = ""
-    sampling: dict[str, float] = field(default_factory=dict[str, float])
+    sampling: dict[str, float] = {}
     sampling_from: str = ""
-    quirks: list[str] = field(default_factory=list[str])
-    findings: list[str] = field(default_factory=list[str])
+    quirks: list[str] = []
+    findings: list[str] = []
 
 
 def model_facts(backend: Backend, model: str, own: OwnSampling) -> ModelFacts:

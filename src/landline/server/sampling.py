@@ -34,12 +34,14 @@ def in_force(own: OwnSampling, family: Family | None, dialect: Dialect) -> InFor
         return InForce(theirs, "your settings")
     told = family.sampling if family is not None else None
     if told is None:
-        return InForce(Sampling(), "the backend's own; nothing is known for this family")
+        return InForce(Sampling(), "the backend's own; no other is known for it")
     if not told.status.is_sent:
-        return InForce(Sampling(), f"the backend's own; what is known for this family is {told.status.value}")
+        return InForce(
+            Sampling(), f"the backend's own; what is known for its family is {told.status.value} ({told.source})"
+        )
     if not own.family_defaults:
         return InForce(Sampling(), "the backend's own; sampling.family_defaults is false")
-    return InForce(takes(told.values, dialect), f"{told.status.value}: {told.source}")
+    return InForce(takes(told.values, dialect), f"of the family, by its {told.status.value} ({told.source})")
 
 
 def _configured(own: OwnSampling) -> Sampling:
