@@ -10,6 +10,7 @@ import json
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from landline.config.display import literal
 from landline.config.keys import FLAGS, Key, known_keys, table_descriptions
 from landline.config.schema import settings_schema
 from landline.config.trust import RESTRICTED, is_restricted
+from landline.families.registry import Family, read_families
+from landline.server.model_facts import quirks_in_words
+from landline.transforms.sampling import in_words
 
 DOCS = Path(__file__).resolve().parent
 FAILURE_MODES = DOCS.parent / "tests" / "failure_modes"
@@ -151,11 +155,69 @@ def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> st
     return "\n".join([title, "", lines[0], rule, *lines[1:], ""])
 
 
+FAMILIES_HEAD = """\
+# Model families
+
+<!-- Written by docs/generate.py from src/landline/families/families.toml; do not edit. -->
+
+What landline knows of {count} families of models. The first row that fits is taken; how one is found, and how a file of
+your own comes before this table: [models](../models.md). `landline models` shows it for what you serve.
+
+Parsers are the names of vLLM {version} (`--tool-call-parser`, `--reasoning-parser`); other servers have other names.
+Sampling is sent only where its status is `recipe` or `card`, and nobody else says anything. *From* is the lowest
+version of vLLM that the source names.
+"""
+
+
+def families_page() -> str:
+    """One row per family for what it is, and another table for where that is known from."""
+    folder = resources.files("landline.families")
+    families = read_families(folder.joinpath("families.toml").read_bytes()).families
+    version = tomllib.loads(folder.joinpath("vllm_parsers.toml").read_text(encoding="utf-8"))["version"]
+    head = ("Family", "Found by", "Tool parser", "Reasoning parser", "From", "Window", "Sampling", "Quirks")
+    evidence = [(family.name, "<br>".join(_plain(text) for text in family.evidence)) for family in families]
+    parts = [
+        FAMILIES_HEAD.format(count=len(families), version=version),
+        _table("## Families", head, [_family_row(family) for family in families]),
+        _table("## Evidence", ("Family", "Where this can be read, or how it was seen"), evidence),
+        '"recipe X" is `models/X.yaml` of vllm-project/recipes at 8959cf6 (2026-08-21).\n',
+    ]
+    return "\n".join(parts)
+
+
+def _family_row(family: Family) -> tuple[str, ...]:
+    found = [f"`{glob}`" for glob in family.match]
+    if family.template_has:
+        found.append("template with " + " and ".join(f"`{text}`" for text in family.template_has))
+    found += [f"architecture `{glob}`" for glob in family.architectures]
+    further = [f"also writes `{name}`" for name in family.also_writes]
+    sampling = ""
+    if family.sampling is not None:
+        told = family.sampling
+        sampling = f"{in_words(told.values)}<br>{told.status.value}: {_plain(told.source)}"
+    return (
+        family.name,
+        "<br>".join(found),
+        "<br>".join([f"`{family.tool_parser}`" if family.tool_parser else "", *further]),
+        f"`{family.reasoning_parser}`" if family.reasoning_parser else "",
+        family.min_version,
+        f"{family.context:,}" if family.context else "",
+        sampling,
+        "<br>".join(quirks_in_words(family)),
+    )
+
+
+def _plain(text: str) -> str:
+    """Marks of models are no HTML."""
+    return text.replace("<", "&lt;").replace(">", "&gt;")
+
+
 # Path below docs/ -> what writes it.
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "reference/settings.md": settings_page,
     "reference/landline.schema.json": schema_file,
     "reference/failure-modes.md": failure_modes_page,
+    "reference/families.md": families_page,
 }
 
 

@@ -14,7 +14,7 @@ from landline.transforms.stop_strings import StopStrings
 from landline.upstream.dialects import DIALECTS, BackendKind
 from tests.fakes.chat_stream import Answer, chunk, sse
 from tests.fakes.gateway_client import ASKED, gateway_to, request_body
-from tests.fakes.model_server import AnthropicServer, ModelServer, json_answer
+from tests.fakes.model_server import AnthropicServer, Kind, ModelServer, json_answer
 from tests.fakes.stream_invariant import check_stream
 from tests.fakes.upstream import Hang, Request, Send, Status, Step
 from tests.property.requests import chat_of
@@ -63,6 +63,37 @@ async def test_row_2_40_sampling_is_the_clients_or_the_users_or_the_backends(
         assert {name: got[name] for name in ("temperature", "top_p", "top_k") if name in got} == sent
         overruled = (await client.settled()).notes.repairs
         assert overruled == (["sampling of the client overruled by the settings"] if "override" in settings else [])
+
+
+QWEN, MISTRAL = "Qwen/Qwen3.8-27B", "mistralai/Devstral-Small-2-24B-Instruct-2512"
+RECIPE = {"temperature": 1.0, "top_p": 0.95, "top_k": 20}
+RECIPE_NOTE = "sampling defaults of the family qwen3.8: temperature 1, top_p 0.95, top_k 20"
+
+
+@pytest.mark.row("2.40")
+@pytest.mark.parametrize(
+    ("model", "kind", "settings", "asked", "sent", "note"),
+    [
+        (QWEN, "vllm", {}, {}, RECIPE, RECIPE_NOTE),
+        (QWEN, "plain", {}, {}, {"temperature": 1.0, "top_p": 0.95}, RECIPE_NOTE.replace(", top_k 20", "")),
+        (QWEN, "vllm", {}, {"temperature": 0.2}, {"temperature": 0.2}, ""),  # numbers of two sources are not mixed
+        (QWEN, "vllm", {"top_k": 7}, {}, {"top_k": 7}, ""),
+        (QWEN, "vllm", {"family_defaults": False}, {}, {}, ""),
+        (MISTRAL, "vllm", {}, {}, {}, ""),  # what third parties say is not sent
+    ],
+)
+async def test_row_2_40_what_the_family_recommends_where_nobody_says_anything(
+    model: str, kind: Kind, settings: dict[str, Any], asked: dict[str, Any], sent: dict[str, Any], note: str
+) -> None:
+    async with (
+        ModelServer(kind=kind, models=[model]) as server,
+        gateway_to(server.url, sampling=Sampling(**settings)) as client,
+    ):
+        await client.messages(request_body(**asked))
+        got = server.chats[0].json
+        assert {name: got[name] for name in ("temperature", "top_p", "top_k") if name in got} == sent
+        settled = (await client.settled()).notes
+        assert (settled.repairs, settled.dropped) == ([note] if note else [], [])
 
 
 @pytest.mark.row("2.41")

@@ -44,18 +44,15 @@ def serve(
     from landline.config.sources import load_settings
     from landline.server.run import listen
     from landline.server.run import serve as run
+    from landline.upstream.families import known_families
 
-    flags = {
-        "gateway.host": host,
-        "gateway.port": port,
-        "gateway.workers": workers,
-        "backend.url": backend,
-        "models.default": model,
-    }
+    flags: dict[str, object] = {"gateway.host": host, "gateway.port": port, "gateway.workers": workers}
+    flags |= {"backend.url": backend, "models.default": model}
     loaded = load_settings(flags=flags, environ=os.environ, cwd=Path.cwd(), explicit_file=config_file)
     for text in loaded.notices:
         notice(text)
     settings = loaded.settings
+    known_families(settings.models.families)  # before anything is started: each worker reads them again
     sock = listen(settings.gateway)
     local = None
     if embedded:

@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from landline.clients.claude_code import is_loopback
 from landline.clients.remote_gateway import key_refused
 from landline.errors import ErrorKind, LandlineError
+from landline.server.model_facts import ModelFacts
 
 PATH = "/landline/live"
 LARGEST_ANSWER = 4 * 1024 * 1024  # bytes
@@ -24,17 +25,13 @@ PIECE = 64 * 1024
 TIMEOUT_S = 5.0
 
 
-class LiveModel(Struct, frozen=True):
-    id: str = ""
-    window: int = 0
-
-
 class LiveBackend(Struct, frozen=True):
     url: str = ""
     kind: str = ""
     reachable: bool = False
     problem: str = ""
-    models: list[LiveModel] = field(default_factory=list[LiveModel])
+    version: str = ""
+    models: list[ModelFacts] = field(default_factory=list[ModelFacts])
     findings: list[str] = field(default_factory=list[str])
 
 

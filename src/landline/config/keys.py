@@ -39,6 +39,7 @@ class Key:
     default: object
     description: str
     secret: bool
+    is_path: bool
 
     @property
     def dotted(self) -> str:
@@ -82,6 +83,7 @@ def _keys_of(table: str, struct: type[msgspec.Struct]) -> Iterable[Key]:
             default=default,
             description=_metadata(shape, "description") or "",
             secret=_is_secret(shape),
+            is_path=bool(_metadata(shape, "path")),
         )
 
 

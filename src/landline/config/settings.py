@@ -82,6 +82,14 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tiers: Annotated[
         dict[str, str], Meta(description="Tier (opus, sonnet, haiku, fable) = name served, matched by substring.")
     ] = {}
+    families: Annotated[
+        str,
+        Meta(
+            extra={"path": True},
+            description="File with families of your own, which stand before landline's; from the folder of the "
+            "settings file that names it. Empty: none.",
+        ),
+    ] = ""
     reported_window: Annotated[
         int,
         Meta(
@@ -94,12 +102,19 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How tokens are chosen where the client does not say; without these, as the backend does by default."""
+    """How tokens are chosen where the client does not say; without these, as the model's family or the backend does."""
 
     temperature: Annotated[float, Meta(ge=-1, le=2, description="Temperature; -1: the backend's own.")] = -1
     top_p: Annotated[float, Meta(ge=0, le=1, description="Nucleus of the likeliest tokens; 0: the backend's own.")] = 0
     top_k: Annotated[int, Meta(ge=0, description="Number of the likeliest tokens; 0: the backend's own.")] = 0
     override: Annotated[bool, Meta(description="Also overrules what a client sends.")] = False
+    family_defaults: Annotated[
+        bool,
+        Meta(
+            description="Where neither the client nor these settings say anything, send what the model's maker or its "
+            "vLLM recipe recommends; false leaves it to the backend."
+        ),
+    ] = True
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

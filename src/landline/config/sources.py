@@ -93,8 +93,8 @@ def load_settings(
         document = read_document(files.project)
         trusted, notices = _judge(document, store or trust_store())
         merged |= _from_document(document, keys, source="project file", trusted=trusted)
-    merged |= _from_environment(environ, keys)
-    merged |= _from_flags(flags or {}, keys)
+    merged |= _from_environment(environ, keys, cwd)
+    merged |= _from_flags(flags or {}, keys, cwd)
     notices += _own_replicas(merged, keys)
     return LoadedSettings(
         settings=_build({name: value for name, (value, _) in merged.items()}, keys),
@@ -149,7 +149,8 @@ def _from_document(
         place = printable(document.place(path))
         if key is None:
             raise _unknown(key_name(path), place, keys)
-        layer[key.dotted] = (_convert(key, value, place=place, strict=True), Origin(source, document.place(path)))
+        taken = _located(key, _convert(key, value, place=place, strict=True), document.path.parent)
+        layer[key.dotted] = (taken, Origin(source, document.place(path)))
     return layer
 
 
@@ -171,7 +172,17 @@ def _entries(document: Document) -> list[tuple[tuple[str, ...], object]]:
     return entries
 
 
-def _from_environment(environ: Mapping[str, str], keys: Mapping[str, Key]) -> _Layer:
+def _located(key: Key, value: object, folder: Path) -> object:
+    """A path is meant from the folder of the file that names it, or else from the current one."""
+    if not key.is_path or not isinstance(value, str) or not value:
+        return value
+    try:
+        return str(folder / Path(value).expanduser())
+    except RuntimeError:  # ~somebody, who is not known
+        return str(folder / value)
+
+
+def _from_environment(environ: Mapping[str, str], keys: Mapping[str, Key], cwd: Path) -> _Layer:
     by_variable = {key.variable: key for key in keys.values()}
     prefixes = tuple(f"{PREFIX}{table.upper()}_" for table in table_descriptions())
     layer: _Layer = {}
@@ -179,7 +190,7 @@ def _from_environment(environ: Mapping[str, str], keys: Mapping[str, Key]) -> _L
         key = by_variable.get(name)
         if key is not None:
             value = _convert(key, _split(key, environ[name]), place=name, strict=False)
-            layer[key.dotted] = (value, Origin("environment", name))
+            layer[key.dotted] = (_located(key, value, cwd), Origin("environment", name))
         elif name.startswith(prefixes):
             meant = closest(name, by_variable)
             raise SettingsError(
@@ -210,7 +221,7 @@ def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-def _from_flags(flags: Mapping[str, object], keys: Mapping[str, Key]) -> _Layer:
+def _from_flags(flags: Mapping[str, object], keys: Mapping[str, Key], cwd: Path) -> _Layer:
     layer: _Layer = {}
     for name, value in flags.items():
         if value is None or value == ():
@@ -218,7 +229,8 @@ def _from_flags(flags: Mapping[str, object], keys: Mapping[str, Key]) -> _Layer:
         key = keys.get(name)
         if key is None:
             raise _unknown(printable(name), "the command line", keys)
-        layer[name] = (_convert(key, value, place=key.flag, strict=False), Origin("flag", key.flag))
+        taken = _located(key, _convert(key, value, place=key.flag, strict=False), cwd)
+        layer[name] = (taken, Origin("flag", key.flag))
     return layer
 
 

@@ -1,74 +1,105 @@
-"""Model families, decoded from their table, and what one means for the requests to a backend.
+"""Model families, decoded from their table: which one a served model belongs to, and what that means for requests.
 
-Reads bytes, not files: who composes the gateway passes the table in. Decoding is the check; an unknown field, an
-unknown quirk or a family without a pattern is an error.
+Reads bytes, not files: who composes the gateway passes the tables in. Decoding is the check; an unknown field, quirk
+or row, a pattern that is none and a family without patterns are errors that name the row and the field.
 """
 
 from __future__ import annotations
 
-import re
-from enum import StrEnum
-from fnmatch import translate
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
 
+from landline.families.matching import Evidence, MatchedOn, fits, names_of
+from landline.families.rows import Family, Quirk, SamplingStatus, read_rows
 from landline.protocols.openai_chat.dialect import CallIds, Dialect
 
 EFFORT_ARGUMENT = "reasoning_effort"  # by this name in every template that is known
 
-
-class Quirk(StrEnum):
-    ALTERNATING_ROLES = "alternating_roles"  # user messages and answers without calls must alternate; none is empty
-    NO_USER_AFTER_TOOL = "no_user_after_tool"  # behind a tool message only the model may speak
-    NINE_CHARACTER_CALL_IDS = "nine_character_call_ids"
-    KIMI_CALL_IDS = "kimi_call_ids"  # functions.NAME:INDEX
-    LISTED_TOOLS_ONLY = "listed_tools_only"  # vLLM's parser drops calls of tools that are not in the list
-
-
-class Family(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One row of the table; families.toml explains the fields."""
-
-    name: str
-    match: tuple[str, ...]
-    quirks: tuple[Quirk, ...] = ()
-    keep_thinking: dict[str, bool] = {}
-    drops_thinking: bool = False
-    efforts: tuple[str, ...] = ()
-    effort_in_template: bool = False
-    evidence: tuple[str, ...]
+__all__ = [
+    "Family",
+    "Match",
+    "MatchedOn",
+    "Quirk",
+    "Registry",
+    "SamplingStatus",
+    "read_families",
+    "syntaxes_of",
+    "with_family",
+]
 
 
-class _Table(Struct, frozen=True, forbid_unknown_fields=True):
-    family: tuple[Family, ...]
+class Match(Struct, frozen=True):
+    """Why a served model is taken for one of `family`: `pattern` fits `value`, which the server told as `on`."""
+
+    family: Family
+    on: MatchedOn
+    pattern: str
+    value: str = ""  # empty for a template, which is long
+    overlay: bool = False  # a row of the user's own file
 
 
 class Registry:
-    """Finds the family of a served model."""
+    """Finds the family of a served model. The rows of the user's overlay stand before ours."""
 
-    def __init__(self, families: tuple[Family, ...] = ()) -> None:
+    def __init__(self, families: tuple[Family, ...] = (), *, overlay: tuple[Family, ...] = ()) -> None:
         self.families = families
-        self._patterns = [(_pattern(family.match), family) for family in families]
+        self.overlay = overlay
 
-    def family(self, model: str) -> Family | None:
-        name = model.lower()
-        last = name.rsplit("/", 1)[-1]
-        names = (name,) if last == name else (name, last)
-        for pattern, family in self._patterns:
-            if any(map(pattern.match, names)):
-                return family
+    def match(self, model_id: str, *, root: str = "", template: str = "", architecture: str = "") -> Match | None:
+        """By the served id, else by what else the server tells, the surest first.
+
+        A template decides what the model is shown and how it calls; several families share an architecture.
+        """
+        told = (
+            (MatchedOn.ID, names_of(model_id)),
+            (MatchedOn.ROOT, names_of(root)),
+            (MatchedOn.TEMPLATE, (template,) if template else ()),
+            (MatchedOn.ARCHITECTURE, (architecture.lower(),) if architecture else ()),
+        )
+        found = (self._first(on, names) for on, names in told)
+        return next((match for match in found if match is not None), None)
+
+    def family(self, model_id: str) -> Family | None:
+        """By the served id alone."""
+        match = self.match(model_id)
+        return match.family if match else None
+
+    def _first(self, on: MatchedOn, names: tuple[str, ...]) -> Match | None:
+        """The nearest name counts before a wider one (its folder), and each is tried on all rows of one table."""
+        for rows in (self.overlay, self.families):
+            fitting = ((one, name) for name in names for one in _patterns(rows, on) if fits(one[1], name, on))
+            for (family, pattern), name in fitting:
+                value = "" if on is MatchedOn.TEMPLATE else name
+                return Match(family, on, " and ".join(pattern), value, rows is self.overlay)
         return None
 
 
-def read_families(table: bytes) -> Registry:
-    """Raises msgspec.ValidationError for a table that is not one."""
-    return Registry(msgspec.toml.decode(table, type=_Table).family)
+def _patterns(rows: tuple[Family, ...], on: MatchedOn) -> Iterator[tuple[Family, Evidence]]:
+    """Each row with each of its patterns. A template must have all markers of a row, so they are one pattern."""
+    for family in rows:
+        if on is MatchedOn.TEMPLATE:
+            if family.template_has:
+                yield family, family.template_has
+        else:
+            globs = family.architectures if on is MatchedOn.ARCHITECTURE else family.match
+            yield from ((family, (glob.lower(),)) for glob in globs)
 
 
-def _pattern(globs: tuple[str, ...]) -> re.Pattern[str]:
-    if not globs:
-        raise msgspec.ValidationError("a family without a pattern")
-    return re.compile("|".join(translate(glob.lower()) for glob in globs))
+def read_families(table: bytes, *, overlay: bytes | None = None) -> Registry:
+    """Raises FamilyTableError (a ValueError) for a table that is not one; `overlay` is the user's own."""
+    rows = read_rows(table)
+    if overlay is None:
+        return Registry(rows.families)
+    return Registry(rows.families, overlay=read_rows(overlay, others=rows.raw).families)
+
+
+def syntaxes_of(family: Family | None) -> tuple[str, ...]:
+    """vLLM's names of the syntaxes in which its models write calls: the trained one first, then known slips."""
+    if family is None:
+        return ()
+    return tuple(dict.fromkeys(filter(None, (family.tool_parser, *family.also_writes))))
 
 
 def with_family(dialect: Dialect, family: Family | None) -> Dialect:

@@ -11,12 +11,10 @@ import itertools
 import random
 import time
 from collections.abc import Callable
-from importlib import resources
 
 from landline.config.settings import Settings
 from landline.core.exchange import Exchange
 from landline.errors import ErrorKind, LandlineError
-from landline.families.registry import read_families
 from landline.policy.affinity import ranked, session_name
 from landline.policy.prefill import PrefillRate
 from landline.policy.routing import Names
@@ -29,6 +27,7 @@ from landline.server.repeats import Repeats
 from landline.upstream.backend import Backend, base_url
 from landline.upstream.client import UpstreamClient
 from landline.upstream.documents import DocumentReader
+from landline.upstream.families import known_families
 from landline.upstream.probe import probe
 from landline.upstream.search import searcher
 
@@ -55,7 +54,7 @@ class Line:
         self.settings = settings
         self.journal = journal
         self.ids = ids or random_ids()
-        self.backends = _backends(settings)
+        self.backends = known_backends(settings)
         self.client = UpstreamClient(
             connect_timeout_s=settings.backend.connect_timeout_s, idle_timeout_s=settings.backend.idle_timeout_s
         )
@@ -162,11 +161,11 @@ class Line:
             await asyncio.sleep(LOOK_AGAIN_S if backend.reachable else LOOK_SOON_S)
 
 
-def _backends(settings: Settings) -> tuple[Backend, ...]:
-    """The backend and its replicas, each address once."""
+def known_backends(settings: Settings) -> tuple[Backend, ...]:
+    """The backend and its replicas, each address once. Raises SettingsError for a broken file of families."""
     own = settings.backend
     native = own.protocol == "anthropic_messages"
-    families = read_families(resources.files("landline.families").joinpath("families.toml").read_bytes())
+    families = known_families(settings.models.families)
     return tuple(
         Backend(url, key=own.key, window=own.window, native=native, families=families)
         for url in dict.fromkeys(base_url(url) for url in (own.url, *own.replicas))

@@ -13,11 +13,15 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from landline import __version__
+from landline.config.settings import Sampling
 from landline.core.exchange import Exchange, Outcome
 from landline.server.calls import Call
 from landline.server.journal import summary
 from landline.server.line import Line
+from landline.server.model_facts import model_facts
 from landline.upstream.backend import Backend
 
 FINISHED_SHOWN = 32
@@ -84,7 +88,7 @@ def snapshot(line: Line, totals: Totals) -> dict[str, Any]:
         "landline": __version__,
         "at": round(time.time(), 3),
         "workers": line.settings.gateway.workers,
-        "backends": [_backend(backend) for backend in line.backends],
+        "backends": [backend_shown(backend, line.settings.sampling) for backend in line.backends],
         "running": [running(call.exchange, call.elapsed_s) for call in calls],
         "finished": [finished(exchange) for exchange in islice(reversed(line.journal.recent), FINISHED_SHOWN)],
         "totals": totals.shown(),
@@ -114,12 +118,14 @@ def _record(exchange: Exchange) -> dict[str, Any]:
     return record
 
 
-def _backend(backend: Backend) -> dict[str, Any]:
+def backend_shown(backend: Backend, own: Sampling) -> dict[str, Any]:
+    """What is known of one, with its models; `own` is the sampling of the settings."""
     shown: dict[str, Any] = {
         "url": without_credentials(backend.url),
         "kind": backend.kind.value,
         "reachable": backend.reachable,
-        "models": [{"id": model, "window": backend.window(model)} for model in backend.served],
+        "version": backend.version,
+        "models": [msgspec.to_builtins(model_facts(backend, model, own)) for model in backend.served],
         "findings": list(backend.findings),
     }
     if not backend.reachable:

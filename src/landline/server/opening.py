@@ -21,6 +21,7 @@ from landline.protocols.openai_chat.request import encode_request
 from landline.protocols.openai_chat.whole import as_stream
 from landline.server.documents import has_unread, with_documents
 from landline.server.line import Line
+from landline.server.sampling import chosen_sampling
 from landline.transforms.largest import first_too_large, largest_parts
 from landline.transforms.limits import (
     clamp_output,
@@ -31,7 +32,6 @@ from landline.transforms.limits import (
     prompt_too_long,
 )
 from landline.transforms.offered_tools import offered
-from landline.transforms.sampling import configured, sampled
 from landline.transforms.sequence import Outbound, fitted, outbound
 from landline.transforms.usage import cut_silently
 from landline.upstream.backend import Backend
@@ -77,14 +77,15 @@ async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: b
     if not chosen.model:
         raise unavailable(line)
     conversation = msgspec.structs.replace(conversation, model=chosen.model)
-    own = line.settings.sampling
-    sampling = configured(temperature=own.temperature, top_p=own.top_p, top_k=own.top_k)
-    conversation = sampled(conversation, sampling, notes, override=own.override)
+    backend = line.backend_for(exchange)
+    dialect = backend.dialect(chosen.model)
+    if not counting:
+        own = line.settings.sampling
+        conversation = chosen_sampling(conversation, own, backend.family(chosen.model), dialect, notes)
     conversation = offered(conversation, searching=line.searcher is not None, notes=notes)
     if not has_unread(conversation):
         return conversation
-    sees = line.backend_for(exchange).dialect(chosen.model).images is True
-    return await with_documents(conversation, line.documents, pictures=sees, notes=notes)
+    return await with_documents(conversation, line.documents, pictures=dialect.images is True, notes=notes)
 
 
 def unavailable(line: Line) -> LandlineError:

@@ -105,8 +105,8 @@ async def running_gateway(
     """Serves on loopback, on a free port unless one is named, until the block ends."""
     gateway = msgspec.structs.replace(settings.gateway, host="127.0.0.1", port=port, workers=1)
     settings = msgspec.structs.replace(settings, gateway=gateway)
-    sock = listen(gateway)
     line = Line(settings, journal=journal or Journal())
+    sock = listen(gateway)
     server = _Embedded(_config(settings, build_frame(line)))
     task = asyncio.create_task(server.serve(sockets=[sock]))
     try:

@@ -5,12 +5,12 @@ State lives here and nowhere else. It is filled by `probe.py` and corrected by w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import Struct
 
-from landline.families.registry import Registry, with_family
+from landline.families.registry import Family, Match, Registry, with_family
 from landline.protocols.openai_chat.dialect import Dialect
 from landline.upstream.dialects import DIALECTS, BackendKind, narrow_window, small_window
 from landline.upstream.failures import Mend
@@ -20,10 +20,13 @@ FIRST_GUESS_BYTES_PER_TOKEN = 4.1  # of a chat request; measured on requests of 
 
 
 class ServedModel(Struct, frozen=True):
-    """`window` in tokens, 0 when the server does not tell."""
+    """What the server tells of a model. `window` is in tokens, 0 when it does not; texts are empty then."""
 
     id: str
     window: int = 0
+    root: str = ""  # the checkpoint behind the name: its id, or a path
+    template: str = ""  # the chat template, or as much of it as is kept
+    architecture: str = ""
 
 
 class Backend:
@@ -41,7 +44,8 @@ class Backend:
         self.url = base_url(url)
         self.native = native
         self.kind = BackendKind.ANTHROPIC if native else BackendKind.UNKNOWN
-        self.models: tuple[ServedModel, ...] = ()
+        self.version = ""  # of the server, in its own words
+        self._models: tuple[ServedModel, ...] = ()
         self.seen = False  # whether it ever answered
         self.reachable = False
         self.problem = "not asked yet"
@@ -51,9 +55,34 @@ class Backend:
         self._bytes_per_token = FIRST_GUESS_BYTES_PER_TOKEN
         self._families = families or Registry()
         self._mends: dict[str, tuple[Mend, ...]] = {}  # by model: what its refusals taught
+        self._matches: dict[str, Match | None] = {}  # by model
         self._dialects: dict[tuple[str, BackendKind, bool | None, tuple[Mend, ...]], Dialect] = {}  # by what decides it
         self._key = key.encode()
         self._headers = self._auth(key)
+
+    @property
+    def models(self) -> tuple[ServedModel, ...]:
+        return self._models
+
+    @models.setter
+    def models(self, models: tuple[ServedModel, ...]) -> None:
+        if models != self._models:  # what was derived from what it told before is derived again
+            self._models = models
+            self._matches.clear()
+            self._dialects.clear()
+
+    def match(self, model: str) -> Match | None:
+        """The family of a served model, and why."""
+        if model not in self._matches:
+            told = next((known for known in self._models if known.id == model), ServedModel(model))
+            self._matches[model] = self._families.match(
+                model, root=told.root, template=told.template, architecture=told.architecture
+            )
+        return self._matches[model]
+
+    def family(self, model: str) -> Family | None:
+        match = self.match(model)
+        return match.family if match else None
 
     def dialect(self, model: str) -> Dialect:
         """What this server accepts for a served model, as far as it is known."""
@@ -65,7 +94,7 @@ class Backend:
         return dialect
 
     def _compose(self, model: str, mends: tuple[Mend, ...]) -> Dialect:
-        dialect = with_family(DIALECTS[self.kind], self._families.family(model))
+        dialect = with_family(DIALECTS[self.kind], self.family(model))
         if self.images is not None:
             dialect = msgspec.structs.replace(dialect, images=self.images)
         return changed(dialect, mends)
@@ -107,11 +136,16 @@ class Backend:
     def learn_window(self, model: str, window: int) -> None:
         """An overflow names the true window: believed when nothing else was known."""
         if window and not self.window(model):
-            learned = ServedModel(model, window)
             if model in self.served:  # in its place: the first model answers for names that nothing maps
-                self.models = tuple(learned if known.id == model else known for known in self.models)
+                self.believe({model: window})
             else:
-                self.models = (*self.models, learned)
+                self.models = (*self.models, ServedModel(model, window))
+
+    def believe(self, windows: Mapping[str, int]) -> None:
+        """These windows count from now on, where they are known (not 0)."""
+        self.models = tuple(
+            msgspec.structs.replace(model, window=windows.get(model.id) or model.window) for model in self.models
+        )
 
     def learn(self, model: str, mends: Iterable[Mend]) -> None:
         """It refused a request, and took it with these mends: later ones are written so from the start."""

@@ -131,5 +131,6 @@ ABLATIONS = (
     ),
     Ablation("verbatim", "what a native backend gets", "landline.server.native:NativeProxy._mapped", _written_again),
     Ablation("configured_sampling", "the user's sampling is sent", f"{T}sampling:sampled", _unsampled),
+    Ablation("family_sampling", "the family's sampling is sent", f"{T}sampling:family_sampled", _as_it_stands),
     Ablation("probes", "probes are answered", "landline.server.endpoints:Pages.hello", _no_page),
 )

@@ -575,3 +575,26 @@ def test_replicas_belong_to_the_url_beside_which_they_are_named(place: Place) ->
     more = place.load(variables={"LANDLINE_BACKEND_REPLICAS": "http://c,http://d"})
     assert more.settings.backend.replicas == ("http://c", "http://d")
     assert more.notices == ()
+
+
+# ------------------------------------------------------------------------------------------------ paths
+
+
+def test_a_path_is_meant_from_where_it_is_written(place: Place) -> None:
+    place.user('[models]\nfamilies = "mine.toml"\n')
+    assert place.load().settings.models.families == str(place.user_file.parent / "mine.toml")
+    given = place.load(variables={"LANDLINE_MODELS_FAMILIES": "near.toml"})
+    assert given.settings.models.families == str(place.project / "near.toml")
+    place.user('[models]\nfamilies = "/etc/families.toml"\n')
+    assert place.load().settings.models.families == "/etc/families.toml"
+    place.user('[models]\nfamilies = ""\n')
+    assert place.load().settings.models.families == ""
+
+
+def test_a_project_names_a_file_of_families_only_when_it_is_trusted(place: Place) -> None:
+    file = place.shared('[models]\nfamilies = "mine.toml"\n')
+    loaded = place.load()
+    assert loaded.settings.models.families == ""
+    assert "models.families" in loaded.notices[0]
+    trust(file, place.store)
+    assert place.load().settings.models.families == str(place.project / "mine.toml")
