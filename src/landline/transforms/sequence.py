@@ -12,7 +12,6 @@ from landline.core.exchange import Notes
 from landline.core.model import Cleared, Conversation
 from landline.core.stream import Transform
 from landline.protocols.openai_chat.dialect import Dialect
-from landline.transforms.arguments import ObjectArguments
 from landline.transforms.context_edits import with_edits
 from landline.transforms.history import whole_history
 from landline.transforms.identifiers import in_form, with_native_ids
@@ -22,6 +21,7 @@ from landline.transforms.prefix import system_in_place, without_billing_line
 from landline.transforms.schemas import compilable
 from landline.transforms.stop_strings import own_stops
 from landline.transforms.thinking_only import ExplainThinkingOnly
+from landline.transforms.tool_repair import RepairCalls
 from landline.transforms.tool_search import found_tools
 from landline.transforms.turns import loses_thinking, strict_turns
 
@@ -42,14 +42,14 @@ def outbound(conversation: Conversation, dialect: Dialect, notes: Notes) -> Outb
     conversation = system_in_place(conversation, notes)
     conversation, renaming = plain_names(conversation, notes)
     conversation, stopping = own_stops(conversation, notes)
-    arguments = ObjectArguments(conversation.tools, notes)
-    conversation, restoring = found_tools(conversation, dialect, notes)
+    repairing = RepairCalls(conversation.tools, notes)  # of all tools, told in words or listed
+    conversation = found_tools(conversation, dialect, notes)
     conversation = whole_history(conversation, notes)
     conversation = visible_media(conversation, notes)
     conversation = with_native_ids(conversation)
     conversation = fitted(conversation, dialect, notes)
     loses_thinking(conversation, dialect, notes)
-    restoring = (*stopping, arguments, *restoring, *renaming, ExplainThinkingOnly(notes))
+    restoring = (*stopping, repairing, *renaming, ExplainThinkingOnly(notes))
     return Outbound(conversation, restoring, cleared=edited.cleared)
 
 
