@@ -16,7 +16,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from landline.core.json_strings import mended, proper_end
+from landline.core.json_strings import marks, mended, proper_end
 from landline.core.lenient_json import UNREAD, read_json
 from landline.core.partial_json import ValueEnd
 from landline.core.schema_fit import ANYTHING, Fitter, Schema
@@ -116,9 +116,9 @@ class CallArguments:
         self._pieces.append(piece)
         if self._state is State.WHOLE:
             return ""
-        if self._state is State.STRING and self._at == len(self._text) and proper_end(piece) == len(piece):
-            self._base += self._at + len(piece)
-            self._text, self._at, self._done = "", 0, self._base
+        if self._state is State.STRING and self._at == len(self._text) and not marks(piece):
+            self._done += len(piece)
+            self._base = self._done - self._at
             self._sent.append(piece)
             return piece
         self._base += self._at

@@ -12,12 +12,15 @@ from landline.core.exchange import Notes
 from landline.core.model import Cleared, Conversation
 from landline.core.stream import Transform
 from landline.protocols.openai_chat.dialect import Dialect
+from landline.transforms.claimed_work import claims_noticed
 from landline.transforms.context_edits import with_edits
 from landline.transforms.history import whole_history
 from landline.transforms.identifiers import in_form, with_native_ids
+from landline.transforms.loop_guard import STOPPED_AT, stopped_or_told, with_text_behind
 from landline.transforms.media import seen_images, visible_media
 from landline.transforms.names import plain_names
 from landline.transforms.prefix import system_in_place, without_billing_line
+from landline.transforms.repetition import EndRepetition
 from landline.transforms.schemas import compilable
 from landline.transforms.stop_strings import own_stops
 from landline.transforms.thinking_only import ExplainThinkingOnly
@@ -34,8 +37,10 @@ class Outbound(Struct, frozen=True):
     cleared: tuple[Cleared, ...] = ()  # on the client's wish; its answer says so
 
 
-def outbound(conversation: Conversation, dialect: Dialect, notes: Notes) -> Outbound:
+def outbound(conversation: Conversation, dialect: Dialect, notes: Notes, *, loop_limit: int = STOPPED_AT) -> Outbound:
     """Raises LandlineError for what no backend can be sent."""
+    told = stopped_or_told(conversation, notes, limit=loop_limit)
+    watching = (EndRepetition(notes), *claims_noticed(conversation, notes))
     edited = with_edits(conversation, notes)
     conversation = edited.conversation
     conversation = without_billing_line(conversation, notes)
@@ -47,9 +52,10 @@ def outbound(conversation: Conversation, dialect: Dialect, notes: Notes) -> Outb
     conversation = whole_history(conversation, notes)
     conversation = visible_media(conversation, notes)
     conversation = with_native_ids(conversation)
+    conversation = with_text_behind(conversation, told)
     conversation = fitted(conversation, dialect, notes)
     loses_thinking(conversation, dialect, notes)
-    restoring = (*stopping, repairing, *renaming, ExplainThinkingOnly(notes))
+    restoring = (*stopping, *watching, repairing, *renaming, ExplainThinkingOnly(notes))
     return Outbound(conversation, restoring, cleared=edited.cleared)
 
 

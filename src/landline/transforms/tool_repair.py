@@ -64,6 +64,13 @@ class RepairCalls:
         self._calls = self._texts = 0  # of the answer: calls that left, and those that became text
 
     def push(self, events: list[Event]) -> list[Event]:
+        if len(events) == 1 and type(only := events[0]) is BlockDelta and self._nameless is None:  # nearly always
+            if self._call is None:
+                return events
+            if only.text[-1:] not in _BLANK:
+                self._blanks = 0
+                left = self._call.feed(only.text)
+                return events if left is only.text else [BlockDelta(only.index, left)] if left else []
         out: list[Event] = []
         for event in events:
             if type(event) is not BlockDelta:
