@@ -99,6 +99,14 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "for billing: the log keeps the true numbers. 0: off.",
         ),
     ] = 0
+    loop_limit: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="A model that has made the same call with the same result so many times in a row is stopped "
+            "with an error that says so; from the third on it is told. 0: never stopped.",
+        ),
+    ] = 8
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,6 +24,24 @@ class Outcome(StrEnum):
 MOST_NOTES = 64  # of each sort
 LONGEST_NOTE = 500  # characters
 AND_MORE = "and more, not listed"
+LONGEST_NAME = 128
+MOST_CALLS = 16  # repairs of calls that are kept with their texts
+
+
+class MendedCall(Struct, frozen=True, gc=False):
+    """One repair of a tool call: of its name, of one argument, or (`what` is WHOLE_CALL) all that was done to it.
+
+    `before` and `after` are words of the model, LONGEST_NOTE characters at most from around the first difference. They
+    are for whoever looks into the record itself, and never leave with a log or a page.
+    """
+
+    tool: str
+    what: str
+    before: str
+    after: str
+
+
+WHOLE_CALL = "arguments"
 
 
 class Notes(Struct):
@@ -36,6 +54,15 @@ class Notes(Struct):
     repairs: list[str] = field(default_factory=list[str])
     dropped: list[str] = field(default_factory=list[str])
     alerts: list[str] = field(default_factory=list[str])
+    calls: list[MendedCall] = field(default_factory=list[MendedCall])
+
+    def mended(self, tool: str, what: str, *, before: str, after: str) -> None:
+        """A repair of a call: what and which tool, for everybody; the texts for `calls`."""
+        if what != WHOLE_CALL:
+            self.repaired(f"{what}: {tool[:LONGEST_NAME]}")
+        if len(self.calls) < MOST_CALLS:
+            at = _difference(before, after)
+            self.calls.append(MendedCall(tool[:LONGEST_NAME], what, _around(before, at), _around(after, at)))
 
     def repaired(self, what: str) -> None:
         _note(self.repairs, what)
@@ -45,6 +72,23 @@ class Notes(Struct):
 
     def alert(self, what: str) -> None:
         _note(self.alerts, what)
+
+
+def _difference(one: str, other: str) -> int:
+    """Where two texts begin to differ."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _around(text: str, at: int) -> str:
+    begin = 0 if len(text) <= LONGEST_NOTE else max(0, min(at - LONGEST_NOTE // 4, len(text) - LONGEST_NOTE))
+    return text[begin : begin + LONGEST_NOTE]
 
 
 def _note(notes: list[str], what: str) -> None:

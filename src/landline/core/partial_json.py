@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_BEGINNING = re.compile(r"\S")
 _MARKS = re.compile(r'["{}\[\]]')
 _IN_STRING = re.compile(r'["\\]')
 _SCALAR_END = re.compile(r"[\s,}\]]")
@@ -12,8 +13,8 @@ _SCALAR_END = re.compile(r"[\s,}\]]")
 class ValueEnd:
     """Follows one value from its first character on (white space before it is part of it).
 
-    `feed` returns how many characters of the text belong to the value if it ends there, else -1. A number or a word
-    ends in front of what follows it, so at the end of the input it may be whole without having ended.
+    `feed` reads the text from `at` on, and returns where the value ends in it, else -1. A number or a word ends in
+    front of what follows it, so at the end of the input it may be whole without having ended.
     """
 
     def __init__(self) -> None:
@@ -23,12 +24,12 @@ class ValueEnd:
         self._scalar = False
         self._escaped = False  # the text so far ends in a backslash
 
-    def feed(self, text: str) -> int:
-        at = 0
+    def feed(self, text: str, at: int = 0) -> int:
         if not self.begun:
-            at = len(text) - len(text.lstrip())
-            if at == len(text):
+            found = _BEGINNING.search(text, at)
+            if found is None:
                 return -1
+            at = found.start()
             self.begun = True
             self._scalar = text[at] not in '"{['
         if self._scalar:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol, cast, runtime_checkable
+from typing import ClassVar, Protocol
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, Event
 
@@ -26,21 +26,13 @@ class StreamDecoder(Protocol):
 class Transform(Protocol):
     """Changes events on their way. What it holds back it must give out at the latest before ResponseEnd.
 
-    `reads_text`: whether it must see the deltas of text and thinking too.
+    `reads_text`: whether it must see the deltas of text and thinking too. One that does returns the very list it was
+    given where it changed nothing, so that those behind it that do not read text need not be asked.
     """
 
     reads_text: ClassVar[bool]
 
     def push(self, events: list[Event]) -> list[Event]: ...
-
-
-@runtime_checkable
-class Watcher(Protocol):
-    """A transform that reads text only once something in it looks like its business."""
-
-    def passes(self, text: str) -> bool:
-        """Whether a delta of text or thinking may pass unread. Asked for each of them, in their order."""
-        ...
 
 
 class StreamEncoder(Protocol):
@@ -61,14 +53,13 @@ class Pipeline:
     """Decoder and transforms of one answer.
 
     Nearly all of an answer are deltas of one open block. Where that is text or thinking, they are shown to no transform
-    that does not read them, and to those that watch only until one of them wants to read.
+    that does not read them.
     """
 
     def __init__(self, decoder: StreamDecoder, transforms: Sequence[Transform]) -> None:
         self._decoder = decoder
         self._transforms = tuple(transforms)
-        self._passing = not any(transform.reads_text for transform in self._transforms)
-        self._watching = [transform.passes for transform in self._transforms if isinstance(transform, Watcher)]
+        self._readers = tuple((at, one.push) for at, one in enumerate(self._transforms) if one.reads_text)
         self._in_words = False  # the open block is text or thinking
 
     def feed(self, data: bytes) -> list[Event]:
@@ -85,17 +76,21 @@ class Pipeline:
             for event in events:
                 if type(event) is BlockStart:
                     self._in_words = event.kind is not BlockKind.TOOL_USE
-        elif self._in_words and self._passing and self._unsuspicious(events):
-            return events
-        for transform in self._transforms:
-            events = transform.push(events)
+        elif self._in_words:
+            return self._read(events)
+        return self._push(events, 0)
+
+    def _read(self, words: list[Event]) -> list[Event]:
+        """Words pass those that do not read them, until somebody makes something else of them."""
+        for at, push in self._readers:
+            events = push(words)
+            if events is not words:
+                return self._push(events, at + 1)
+        return words
+
+    def _push(self, events: list[Event], first: int) -> list[Event]:
+        for transform in self._transforms[first:]:
             if not events:
                 break  # held back
+            events = transform.push(events)
         return events
-
-    def _unsuspicious(self, deltas: list[Event]) -> bool:
-        for passes in self._watching:
-            for delta in deltas:
-                if not passes(cast("BlockDelta", delta).text):
-                    return False
-        return True

@@ -8,6 +8,7 @@ said once more as text: an answer is never lost as thinking.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import ClassVar
 
@@ -52,12 +53,13 @@ class _In(Enum):
 class SplitThinking:
     """`implied`: text of this answer begins in thinking, without a mark. `tools`: the client offers some."""
 
-    reads_text: ClassVar[bool] = False
+    reads_text: ClassVar[bool] = True
 
     def __init__(self, marks: Delimiters, notes: Notes, *, implied: bool, tools: bool, flags: str) -> None:
         self.learned = Learned.NOTHING
         self._openers = {opener: closer for opener, closer in marks.pairs}
         self._closers = tuple(dict.fromkeys(closer for _, closer in marks.pairs))
+        self._suspicious = re.compile("|".join(re.escape(closer[0]) for closer in self._closers) or "$^").search
         self._notes = notes
         self._implied = implied and bool(marks.pairs)
         self._tools = tools
@@ -75,17 +77,22 @@ class SplitThinking:
         self._spoke = False
         self._first = True  # no block of text before this one
 
-    def passes(self, text: str) -> bool:
-        """In the middle of text, only a closing mark could matter."""
-        if not self._words:
-            return True
-        return self._in is _In.TEXT and not self._held and not any(closer[0] in text for closer in self._closers)
-
     def push(self, events: list[Event]) -> list[Event]:
+        if self._untouched(events):
+            return events
         self._sink.out = []
         for event in events:
             self._event(event)
         return self._sink.out
+
+    def _untouched(self, events: list[Event]) -> bool:
+        """Nearly always: words of the open block of text, in which no closing mark begins."""
+        if not self._words or self._in is not _In.TEXT or self._held or self._sink.kind is not BlockKind.TEXT:
+            return False
+        for event in events:
+            if type(event) is not BlockDelta or event.index != self._sink.index or self._suspicious(event.text):
+                return False
+        return True
 
     def _event(self, event: Event) -> None:
         sink = self._sink

@@ -41,7 +41,7 @@ LONGEST_TAIL = 256 * 1024  # characters of thinking that are kept to be read at 
 class RecoverCalls:
     """`flags`: what to start the server with, in words."""
 
-    reads_text: ClassVar[bool] = False
+    reads_text: ClassVar[bool] = True
 
     def __init__(self, openers: Openers, toolbox: Toolbox, notes: Notes, *, flags: str) -> None:
         self._openers = openers
@@ -61,20 +61,23 @@ class RecoverCalls:
         self._recovered: list[tuple[str, list[str]]] = []
         self._cut = False  # the last recovered call
 
-    def passes(self, text: str) -> bool:
-        if self._reader is not None:
-            return self._reader.passes(text)
-        if not self._thinking:
-            return True
-        if self._tail or self._openers.suspicious(text):
-            self._keep(text)
-        return True
-
     def push(self, events: list[Event]) -> list[Event]:
+        if self._untouched(events):
+            return events
         self._sink.out = []
         for event in events:
             self._event(event)
         return self._sink.out
+
+    def _untouched(self, events: list[Event]) -> bool:
+        """Nearly always: words of the open block, in which no call begins."""
+        reader = self._reader
+        if reader is None or self._sink.kind is not BlockKind.TEXT:
+            return False
+        for event in events:
+            if type(event) is not BlockDelta or event.index != self._sink.index or not reader.passes(event.text):
+                return False
+        return True
 
     def _event(self, event: Event) -> None:
         match event:

@@ -17,17 +17,13 @@ Decisions:
   llama.cpp always has such a grammar, SGLang drops such a call, Ollama does not recognise it. There found tools join
   the list, behind all others in the order of their finding: the prompt moves once per search, and the report says so.
 - Parsers of XML-like syntaxes (vLLM: qwen3_coder and others) take the types of arguments from the listed tools and
-  leave every argument of another tool a string. `TypedArguments` makes them what the tool's schema says.
+  leave every argument of another tool a string. `tool_repair` makes them what the tool's schema says.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
-
 import msgspec
-from msgspec import Raw
 
-from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, Event
 from landline.core.exchange import Notes
 from landline.core.model import (
     Block,
@@ -42,7 +38,6 @@ from landline.core.model import (
     Tools,
     replace_messages,
 )
-from landline.core.stream import Transform
 from landline.protocols.openai_chat.dialect import Dialect
 
 SEARCH_TOOL = "ToolSearch"  # Claude Code's own
@@ -50,26 +45,23 @@ TOLD = "found tools told in words where they were found"
 LISTED = "found tools listed behind all others: the backend calls listed tools only"
 
 
-def found_tools(
-    conversation: Conversation, dialect: Dialect, notes: Notes
-) -> tuple[Conversation, tuple[Transform, ...]]:
-    """The conversation with the tool list that was there before anything was found, and what the answer needs then."""
+def found_tools(conversation: Conversation, dialect: Dialect, notes: Notes) -> Conversation:
+    """The conversation with the tool list that was there before anything was found."""
     if not conversation.tools.once(_any_deferred):
-        return conversation, ()  # a reference without its tool is written as a few words
+        return conversation  # a reference without its tool is written as a few words
     known = {tool.name: tool for tool in conversation.tools}
     deferred = [tool for tool in conversation.tools if tool.deferred]
     if not any(tool.name == SEARCH_TOOL for tool in conversation.tools):
         deferred = [tool for tool in deferred if tool.name in _referred(conversation.messages)]
     if not deferred:
-        return _in_words(conversation, {}, known), ()
+        return _in_words(conversation, {}, known)
     if not _callable_unlisted(conversation, dialect):
         notes.repaired(LISTED)
-        return _listed(conversation, deferred, known), ()
+        return _listed(conversation, deferred, known)
     notes.repaired(TOLD)
     told = {tool.name: tool for tool in deferred}
     kept = Tools(tool for tool in conversation.tools if tool.name not in told)
-    changed = _in_words(msgspec.structs.replace(conversation, tools=kept), told, known)
-    return changed, (TypedArguments({tool.name: tool.schema for tool in deferred}),)
+    return _in_words(msgspec.structs.replace(conversation, tools=kept), told, known)
 
 
 def _any_deferred(tools: Tools) -> bool:
@@ -168,81 +160,3 @@ def _described(tool: Tool) -> str:
         f"Tool found: {tool.name}. You can call it now, just like the tools that you were given at the start:\n"
         f'{{"name":{name},"description":{description},"parameters":{schema}}}'
     )
-
-
-# ------------------------------------------------------------------------------------------------ arguments
-
-
-class TypedArguments:
-    """Arguments of calls to found tools, as the tool's schema types them. Only those calls are held until whole."""
-
-    reads_text: ClassVar[bool] = False
-
-    def __init__(self, schemas: dict[str, Raw]) -> None:
-        self._schemas = schemas
-        self._open: dict[int, tuple[str, list[str]]] = {}
-
-    def push(self, events: list[Event]) -> list[Event]:
-        if not self._open and not any(type(event) is BlockStart and event.name in self._schemas for event in events):
-            return events
-        out: list[Event] = []
-        for event in events:
-            self._event(event, out)
-        return out
-
-    def _event(self, event: Event, out: list[Event]) -> None:
-        match event:
-            case BlockStart(index=index, kind=BlockKind.TOOL_USE, name=name) if name in self._schemas:
-                self._open[index] = (name, [])
-            case BlockDelta(index=index, text=text) if index in self._open:
-                self._open[index][1].append(text)
-                return
-            case BlockStop(index=index) if index in self._open:
-                name, pieces = self._open.pop(index)
-                out.append(BlockDelta(index, typed_arguments("".join(pieces), self._schemas[name])))
-            case _:
-                pass
-        out.append(event)
-
-
-def typed_arguments(arguments: str, schema: Raw) -> str:
-    """The JSON object `arguments` with strings read as the type that `schema` demands, where they can be."""
-    try:
-        values: object = msgspec.json.decode(arguments)
-        declared: object = msgspec.json.decode(schema)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return arguments
-    if not isinstance(values, dict) or not isinstance(declared, dict):
-        return arguments
-    properties: object = cast("dict[str, Any]", declared).get("properties")
-    if not isinstance(properties, dict):
-        return arguments
-    kinds = cast("dict[str, object]", properties)
-    given = cast("dict[str, object]", values)
-    changed = {name: _typed(value, kinds.get(name)) for name, value in given.items()}
-    return arguments if changed == given else msgspec.json.encode(changed).decode()
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-    "null": (type(None),),
-}
-
-
-def _typed(value: object, declared: object) -> object:
-    if not isinstance(value, str) or not isinstance(declared, dict):
-        return value
-    told: object = cast("dict[str, object]", declared).get("type")
-    names = cast("list[object]", told) if isinstance(told, list) else [told]
-    if "string" in names:
-        return value
-    try:
-        read: object = msgspec.json.decode(value.lower() if value in ("True", "False") else value)
-    except (msgspec.DecodeError, RecursionError):
-        return value
-    fits = any(isinstance(name, str) and type(read) in _TYPES.get(name, ()) for name in names)
-    return read if fits else value

@@ -12,7 +12,7 @@ def _as_it_stands(conversation: Any, notes: Any) -> Any:
 
 
 def _nothing_found(conversation: Any, dialect: Any, notes: Any) -> Any:
-    return conversation, ()
+    return conversation
 
 
 def _hoisted(conversation: Any, notes: Any) -> Any:
@@ -31,8 +31,8 @@ def _all_listed(conversation: Any, dialect: Any) -> bool:
     return False
 
 
-def _untyped(arguments: str, schema: Any) -> str:
-    return arguments
+def _as_written(fitter: Any, value: Any, schema: Any, depth: int = 0) -> Any:
+    return value
 
 
 def _no_compare(before: bytes, now: bytes, *, bytes_per_token: float) -> Any:
@@ -72,8 +72,8 @@ ABLATIONS = (
     Ablation(
         "typed_arguments",
         "arguments of found tools as they come",
-        "landline.transforms.tool_search:typed_arguments",
-        _untyped,
+        "landline.core.schema_fit:Fitter.meant",
+        _as_written,
     ),
     Ablation("prefix_report", "requests are not compared", "landline.transforms.prefix_report:compare", _no_compare),
     Ablation("cache_findings", "answers are not judged", "landline.upstream.caching:CacheWatch._finding", _untold),

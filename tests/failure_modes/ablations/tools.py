@@ -34,11 +34,9 @@ def _pushed(transform: Any, events: list[Any]) -> list[Any]:
     return events
 
 
-def _let_out(transform: Any, event: Any, out: list[Any]) -> bool:
-    if transform._held is None:
-        out.append(event)
-    else:
-        transform._held.append(event.text)
+def _let_out(transform: Any, call: Any, event: Any, out: list[Any]) -> bool:
+    if left := call.feed(event.text):
+        out.append(BlockDelta(event.index, left))
     return False
 
 
@@ -112,8 +110,8 @@ ABLATIONS = (
     Ablation("taught_mends", "refusals teach", "landline.upstream.failures:_taught", _no_mend),
     Ablation("seen_images", "pictures become words for the blind", f"{T}media:seen_images", _as_it_stands),
     Ablation("visible_media", "pictures leave tool results", f"{T}media:visible_media", _as_it_stands),
-    Ablation("object_arguments", "arguments become an object", f"{T}arguments:ObjectArguments.push", _pushed),
-    Ablation("endless_blanks", "endless white space is noticed", f"{T}arguments:ObjectArguments._delta", _let_out),
+    Ablation("object_arguments", "arguments become an object", f"{T}tool_repair:RepairCalls.push", _pushed),
+    Ablation("endless_blanks", "endless white space is noticed", f"{T}tool_repair:RepairCalls._delta", _let_out),
     Ablation("tool_choices", "tool_choice is mapped", "landline.protocols.openai_chat.request:_tool_choice", _named),
     Ablation("own_stops", "stop strings are applied here", f"{T}stop_strings:own_stops", _nothing_to_undo),
     Ablation("held_stops", "stop strings are found", f"{T}stop_strings:StopStrings._piece", _everything_found),

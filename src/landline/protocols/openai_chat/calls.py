@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from landline.core.lenient_json import is_over
 from landline.protocols.openai_chat.wire import ToolCallDelta
 
 ARGUMENTS_LIMIT = 32 * 1024 * 1024  # characters of one call; a model that writes more is not calling a tool
@@ -79,9 +80,12 @@ class CallTable:
 
     @property
     def broken_off(self) -> bool:
-        """Whether the last call stops in the middle of its arguments. Asked once, at the end of the answer."""
+        """Whether the last call stops in the middle of its arguments. Asked once, at the end of the answer.
+
+        Arguments that are badly written, but to their end, do not: they can be repaired.
+        """
         last = self._last
-        return last is not None and last.size > 0 and not last.whole
+        return last is not None and last.size > 0 and not last.whole and not is_over("".join(last.sent + last.held))
 
     def _find(self, index: int | None, ident: str, name: str) -> Call:
         call = self._last if index is None else self._by_index.get(index)

@@ -1,0 +1,190 @@
+"""Repair of tool calls: what is right leaves as it is, however it is cut; what is repaired fits, or is as it was."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, Event, ResponseEnd, ResponseStart
+from landline.core.exchange import Notes
+from landline.core.model import StopReason, Tool, Tools, Usage
+from landline.transforms.tool_repair import RepairCalls
+
+WORDS = st.text(st.sampled_from("ab {}[]:,\"\\\n\té😀'"), max_size=12).filter(lambda text: text not in ("null", "None"))
+KEYS = ("command", "file_path", "todos", "count", "flag", "note")
+Made = tuple[dict[str, Any], dict[str, Any]]  # a schema, and a value that fits
+
+
+@st.composite
+def leaves(draw: st.DrawFn) -> tuple[dict[str, Any], Any]:
+    return draw(
+        st.one_of(
+            st.tuples(st.just({"type": "string"}), WORDS),
+            st.tuples(st.just({"type": "integer"}), st.integers(-(10**6), 10**6)),
+            st.tuples(st.just({"type": "number"}), st.sampled_from([0.5, -2, 1e3])),
+            st.tuples(st.just({"type": "boolean"}), st.booleans()),
+            st.tuples(st.just({"type": ["string", "null"]}), st.none() | WORDS),
+            st.tuples(st.just({"anyOf": [{"type": "integer"}, {"type": "null"}]}), st.none() | st.just(7)),
+            st.tuples(st.just({"enum": ["a", "b"]}), st.sampled_from("ab")),
+            st.tuples(st.just({}), st.sampled_from([1, "x", [1], {"y": None}])),
+        )
+    )
+
+
+@st.composite
+def listed(draw: st.DrawFn, inner: st.SearchStrategy[tuple[dict[str, Any], Any]]) -> tuple[dict[str, Any], Any]:
+    schema, value = draw(inner)
+    return {"type": "array", "items": schema}, [value] * draw(st.integers(0, 3))
+
+
+@st.composite
+def objects(draw: st.DrawFn, inner: st.SearchStrategy[tuple[dict[str, Any], Any]]) -> Made:
+    properties: dict[str, Any] = {}
+    value: dict[str, Any] = {}
+    required: list[str] = []
+    for name in draw(st.lists(st.sampled_from(KEYS), max_size=4, unique=True)):
+        properties[name], one = draw(inner)
+        kind = draw(st.sampled_from(["required", "optional", "absent"]))
+        if kind != "absent":
+            value[name] = one
+        if kind == "required":
+            required.append(name)
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
+    if draw(st.booleans()):
+        schema["additionalProperties"] = False
+    elif draw(st.booleans()):
+        value["other"] = draw(st.sampled_from([1, "x", {"z": [{}]}]))
+    return schema, value
+
+
+CALLS = objects(st.recursive(leaves(), lambda inner: listed(inner) | objects(inner), max_leaves=4))
+
+
+@st.composite
+def writings(draw: st.DrawFn, value: Any) -> str:
+    indent = draw(st.sampled_from([None, None, 2]))
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", " : ")]))
+    return json.dumps(value, ensure_ascii=draw(st.booleans()), indent=indent, separators=separators)
+
+
+@st.composite
+def cut(draw: st.DrawFn, text: str) -> list[str]:
+    places = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)) | {0, len(text)})
+    return [text[begin:end] for begin, end in pairwise(places)]
+
+
+def repaired(
+    schema: dict[str, Any], pieces: list[str], *, notes: Notes | None = None, stop: StopReason = StopReason.TOOL_USE
+) -> str:
+    tool = Tool("T", msgspec.Raw(b'""'), msgspec.Raw(json.dumps(schema).encode()))
+    repair = RepairCalls(Tools([tool]), Notes() if notes is None else notes)
+    out: list[Event] = repair.push([ResponseStart(), BlockStart(0, BlockKind.TOOL_USE, "c", "T")])
+    for piece in pieces:
+        out += repair.push([BlockDelta(0, piece)])
+    out += repair.push([BlockStop(0), ResponseEnd(stop, Usage())])
+    assert all(event.text for event in out if isinstance(event, BlockDelta))
+    return "".join(event.text for event in out if isinstance(event, BlockDelta))
+
+
+def validates(schema: dict[str, Any], text: str) -> bool:
+    try:
+        return jsonschema.Draft202012Validator(schema).is_valid(json.loads(text))
+    except ValueError:
+        return False
+
+
+@given(CALLS, st.data())
+@pytest.mark.row("4.25")
+def test_calls_that_fit_leave_byte_for_byte(made: Made, data: st.DataObject) -> None:
+    schema, value = made
+    text = data.draw(writings(value))
+    notes = Notes()
+    assert validates(schema, text)
+    assert repaired(schema, data.draw(cut(text)), notes=notes) == text
+    assert notes == Notes()
+
+
+@given(CALLS, st.data())
+def test_calls_that_were_cut_leave_as_far_as_they_came(made: Made, data: st.DataObject) -> None:
+    schema, value = made
+    text = data.draw(writings(value))
+    begun = text[: data.draw(st.integers(0, len(text)))]
+    assert repaired(schema, data.draw(cut(begun)), stop=StopReason.MAX_TOKENS) == begun
+
+
+def _mutations(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], Any]]:
+    """Each place in a value, and what a model might write there instead."""
+    found: list[tuple[tuple[Any, ...], Any]] = []
+    if path:
+        found += [(path, json.dumps(value)), (path, str(value)), (path, None), (path, "null"), (path, [value])]
+    if isinstance(value, list):
+        found += [(path, value[0])] if len(value) == 1 and path else []
+        for at, item in enumerate(value):
+            found += _mutations(item, (*path, at))
+    if isinstance(value, dict):
+        for name, one in value.items():
+            found += _mutations(one, (*path, name))
+    return found
+
+
+def _with(value: Any, path: tuple[Any, ...], other: Any) -> Any:
+    if not path:
+        return other
+    head, *rest = path
+    changed = list(value) if isinstance(value, list) else dict(value)
+    changed[head] = _with(value[head], tuple(rest), other)
+    return changed
+
+
+@given(CALLS, st.data())
+@pytest.mark.row("4.25")
+def test_one_wrong_value_is_repaired_to_fit_or_stays(made: Made, data: st.DataObject) -> None:
+    schema, value = made
+    mutations = _mutations(value)
+    if not mutations:
+        return
+    text = data.draw(writings(_with(value, *data.draw(st.sampled_from(mutations)))))
+    got = repaired(schema, data.draw(cut(text)))
+    assert validates(schema, got) or json.loads(got) == json.loads(text)
+    assert got == repaired(schema, [text]) == repaired(schema, list(text))
+
+
+@st.composite
+def spoiled(draw: st.DrawFn, text: str) -> str:
+    """JSON as it should not be."""
+    kind = draw(st.sampled_from(["python", "raw", "brace", "unescaped", "chars", "cut"]))
+    if kind == "python":
+        return repr(json.loads(text))
+    if kind == "raw":
+        return text.replace("\\n", "\n").replace("\\t", "\t")
+    if kind == "brace":
+        return text[1:]
+    if kind == "unescaped":
+        return text.replace('\\"', '"')
+    if kind == "cut":
+        return text[: draw(st.integers(0, len(text)))]
+    at = draw(st.integers(0, len(text)))
+    return text[:at] + draw(st.text(st.sampled_from("{}[]\",:\\' a1"), max_size=3)) + text[at:]
+
+
+@given(CALLS, st.data())
+def test_spoiled_json_is_the_same_however_it_is_cut(made: Made, data: st.DataObject) -> None:
+    schema, value = made
+    text = data.draw(spoiled(data.draw(writings(value))))
+    got = repaired(schema, data.draw(cut(text)))
+    assert got == repaired(schema, [text]) == repaired(schema, list(text))
+    if got != text:
+        assert isinstance(json.loads(got), dict)
+
+
+@given(CALLS, st.text(max_size=40) | st.text(st.sampled_from("{}[]\",:\\' a1nN\n"), max_size=40), st.booleans())
+def test_any_text_has_some_end(made: Made, text: str, stopped: bool) -> None:
+    stop = StopReason.MAX_TOKENS if stopped else StopReason.TOOL_USE
+    assert repaired(made[0], list(text), stop=stop) == repaired(made[0], [text] if text else [], stop=stop)
