@@ -51,7 +51,10 @@ HOSTILE = (
 
 def toolbox(schemas: Mapping[str, Mapping[str, Any]] = TOOLS) -> RequestTools:
     return RequestTools(
-        Tools(Tool(name=name, description="", schema=msgspec.Raw(json.dumps(s).encode())) for name, s in schemas.items())
+        Tools(
+            Tool(name=name, description=msgspec.Raw(b'""'), schema=msgspec.Raw(json.dumps(s).encode()))
+            for name, s in schemas.items()
+        )
     )
 
 

@@ -22,9 +22,10 @@ def read_json(text: str, schema: object) -> object:
         value: object = msgspec.json.decode(text)
     except (ValueError, RecursionError):
         return read_as(text, schema)
-    if isinstance(value, dict | list) or schema is None:
-        return value
-    return read_as(value if isinstance(value, str) else text.strip(), schema)
+    if isinstance(value, str) and schema is not None:
+        return read_as(value, schema)
+    plain = value is None or isinstance(value, bool | int | float)
+    return read_as(text.strip(), schema) if plain and schema is not None else value
 
 
 class ArgumentWriter:

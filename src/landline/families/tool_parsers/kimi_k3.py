@@ -26,7 +26,9 @@ def _close(kind: Kind, word: str) -> tuple[Kind, tuple[str | Part, ...]]:
 
 _TAGS: tuple[tuple[Kind, tuple[str | Part, ...]], ...] = (
     (Kind.OPEN, (_OPEN, SPACE, "tools", SPACE, _SEP)),
+    (Kind.OPEN, (_CLOSE, SPACE, "response", SPACE, _SEP, SPACE, _OPEN, SPACE, "tools", SPACE, _SEP)),
     _close(Kind.CLOSE, "tools"),
+    _close(Kind.TAIL, "message"),
     (Kind.CALL, (_OPEN, SPACE, "call", _INDEX, ' tool="', field("name", _TEXT), '"', _INDEX, SPACE, _SEP)),
     _close(Kind.CALL_END, "call"),
     (
@@ -42,7 +44,7 @@ _TAGS: tuple[tuple[Kind, tuple[str | Part, ...]], ...] = (
 )
 
 
-def _reads(tag: Tag) -> Reads | None:
+def _reads(tag: Tag, schema: object) -> Reads | None:
     return None if (tag.field("type") or "string") == "string" else read_json
 
 
@@ -55,7 +57,7 @@ def _escape(text: str) -> str:
 
 
 _GRAMMAR = Grammar(
-    shapes=Shapes([shape(kind, *parts) for kind, parts in _TAGS]), reads=_reads, unescape=_unescape
+    shapes=Shapes([shape(kind, *parts) for kind, parts in _TAGS]), reads=_reads, unescape=_unescape, tailed=True
 )
 
 
@@ -84,7 +86,7 @@ def _write(calls: Sequence[WrittenCall]) -> str:
 KIMI_K3 = Syntax(
     name="kimi_k3",
     parsers=("kimi_k3",),
-    openers=(f"{_OPEN}tools{_SEP}", f"{_OPEN}call "),
+    openers=(f"{_CLOSE}response{_SEP}", f"{_OPEN}tools{_SEP}", f"{_OPEN}call "),
     reader=partial(TagReader, _GRAMMAR),
     write=_write,
 )

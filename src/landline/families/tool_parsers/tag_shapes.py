@@ -29,6 +29,7 @@ class Kind(Enum):
     LOOSE = "loose"  # a parameter whose tag is not closed as it should be
     PARAMETER_END = "parameter_end"
     GLUED = "glued"  # a call and its first parameter, with nothing between their names
+    TAIL = "tail"  # what ends the message behind the block
     BROKEN = "broken"  # a parameter without a name
     TEXT = "text"  # no tag
     END = "end"  # of the output
@@ -62,8 +63,10 @@ def ahead(*words: str) -> Part:
 
 
 def other_than(word: str) -> Part:
-    """The tag ends here, and something else than this word follows."""
-    others = "|".join(f"{re.escape(word[:at])}[^{re.escape(word[at])}]" for at in range(len(word)))
+    """The tag ends here, and something else than this word follows, white space aside."""
+    others = "|".join(
+        rf"{re.escape(word[:at])}[^{re.escape(word[at])}{'' if at else chr(92) + 's'}]" for at in range(len(word))
+    )
     return Part(f"(?={others})", _any(_beginnings([word])))
 
 

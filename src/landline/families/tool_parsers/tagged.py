@@ -25,11 +25,12 @@ _SPACE = re.compile(r"\s{0,256}")
 _QUOTES = "\"' \t\r\n="
 _RANKS = {Kind.PARAMETER_END: 0, Kind.CALL_END: 1, Kind.CLOSE: 2}
 _OPENERS = {Kind.PARAMETER: 0, Kind.CALL: 1, Kind.OPEN: 2}
+_PARAMETERS = (Kind.PARAMETER, Kind.LOOSE, Kind.BROKEN)
 _CALL_OVER = (Kind.PARAMETER_END, Kind.CALL_END)
 _BLOCK_OVER = (*_CALL_OVER, Kind.CLOSE)
 
 
-def _by_schema(tag: Tag) -> Reads | None:
+def _by_schema(tag: Tag, schema: object) -> Reads | None:
     """Values are texts, of the type that the schema says."""
     return None
 
@@ -38,7 +39,7 @@ class Grammar(Struct, frozen=True, kw_only=True):
     """`trims`: one newline at each end of a value is not part of it. `broken`: how a parameter begins that no shape
     fits. `loose_needs_key`: a loose tag counts only with the name of a parameter that the tool has. `nests`: a value
     may consist of further parameters, and closing tags name what they close. `reads`: how a parameter's tag says that
-    its value is to be read.
+    its value is to be read. `tailed`: a Kind.TAIL may follow the block, and belongs to it.
     """
 
     shapes: Shapes
@@ -46,7 +47,8 @@ class Grammar(Struct, frozen=True, kw_only=True):
     broken: str = "(?!)"
     loose_needs_key: bool = False
     nests: bool = False
-    reads: Callable[[Tag], Reads | None] = _by_schema
+    reads: Callable[[Tag, object], Reads | None] = _by_schema
+    tailed: bool = False
     unescape: Callable[[str], str] = str
 
 
@@ -110,8 +112,24 @@ class TagReader:
             self._name(tag)
         else:
             if tag.kind is Kind.CLOSE and self._called:
-                self._at = tag.end
+                return self._close_block(tag)
             self._leave()
+        return True
+
+    def _close_block(self, tag: Tag) -> bool:
+        self._at = tag.end
+        self._step = self._behind
+        return True
+
+    def _behind(self) -> bool:
+        """Behind the block."""
+        if self._grammar.tailed:
+            tag = self._peek(self._at)
+            if tag is None:
+                return False
+            if tag.kind is Kind.TAIL:
+                self._at = tag.end
+        self._leave()
         return True
 
     def _name(self, tag: Tag) -> None:
@@ -135,9 +153,8 @@ class TagReader:
         tag = self._peek(self._tag.end)
         if tag is None:
             return False
-        if tag.kind is Kind.END and self._wrapped:
-            self._begin(self._tool, self._tag)
-        elif tag.kind in (Kind.PARAMETER, Kind.LOOSE, Kind.BROKEN, Kind.CALL_END, Kind.CLOSE):
+        cut = tag.kind is Kind.END and self._wrapped  # no prose looks like that
+        if cut or tag.kind in (*_PARAMETERS, Kind.CALL_END, Kind.CLOSE):
             self._begin(self._tool, self._tag)
         else:
             self._leave()
@@ -163,19 +180,15 @@ class TagReader:
         tag = self._peek(self._at)
         if tag is None:
             return False
-        if tag.kind in (Kind.PARAMETER, Kind.LOOSE, Kind.BROKEN):
+        if tag.kind in _PARAMETERS:
             self._start_value(self._name_of(tag), tag)
             return True
-        over = tag.kind in (Kind.CALL_END, Kind.CLOSE)
-        self._end(over or tag.kind in (Kind.CALL, Kind.OPEN, Kind.GLUED))
-        if over:
-            self._at = tag.end
-        if tag.kind in (Kind.CALL_END, Kind.CALL):
-            self._step = self._outside
-        else:
-            if tag.kind is Kind.END:
-                self._at = len(self._text)
-            self._leave()
+        self._end(tag.kind in (Kind.CALL_END, Kind.CLOSE, Kind.CALL, Kind.OPEN, Kind.GLUED))
+        if tag.kind is Kind.CLOSE:
+            return self._close_block(tag)
+        if tag.kind in (Kind.CALL_END, Kind.END):
+            self._at = tag.end if tag.kind is Kind.CALL_END else len(self._text)
+        self._step = self._outside
         return True
 
     def _end(self, whole: bool) -> None:
@@ -195,7 +208,9 @@ class TagReader:
         self._step = self._value
         if not self._discards:
             self._given.add(key)
-            self._arguments.append(self._writer.parameter(key, self._grammar.reads(tag)))
+            self._arguments.append(
+                self._writer.parameter(key, self._grammar.reads(tag, self._writer.properties.get(key)))
+            )
 
     # ------------------------------------------------------------------------------------------------ in a value
 
@@ -264,6 +279,8 @@ class TagReader:
         """Whether the value ends at this tag; None: more has to be seen."""
         if tag.kind in (Kind.PARAMETER, Kind.LOOSE):
             tag = self._resolved(tag)
+            if self._grammar.nests:
+                return False
             if self._last != "\n" and not self._loose:
                 return False
             return not any(self._nested) and tag.kind is not Kind.BROKEN and self._is_new(tag)
@@ -280,13 +297,15 @@ class TagReader:
         if following.kind is Kind.END:
             return True
         ours = any(not self._nested[_RANKS[kind]] for kind in chain)
-        if following.kind in (Kind.PARAMETER, Kind.LOOSE, Kind.BROKEN):
+        if following.kind in _PARAMETERS:
             known = not self._nested[1] and not self._grammar.nests and self._is_new(following)
             return chain == (Kind.PARAMETER_END,) and (ours or known)
-        if following.kind in (Kind.CALL, Kind.OPEN):
+        if following.kind in (Kind.CALL, Kind.OPEN, Kind.TAIL):
             return ours and chain != (Kind.CLOSE,)
         if following.kind is Kind.TEXT:
-            return ours and (chain == _BLOCK_OVER or (chain == _CALL_OVER and not self._wrapped) or self._loose_end(chain))
+            return ours and (
+                chain == _BLOCK_OVER or (chain == _CALL_OVER and not self._wrapped) or self._loose_end(chain)
+            )
         return False
 
     def _loose_end(self, chain: tuple[Kind, ...]) -> bool:
