@@ -52,6 +52,10 @@ class Toolbox(Protocol):
         """The name of the tool that is meant by what the model wrote; None where no tool is, or several may be."""
         ...
 
+    def split(self, written: str) -> tuple[str, str] | None:
+        """A tool's name and what stands behind it, where a model wrote both as one word; the longest name counts."""
+        ...
+
     def properties(self, name: str) -> Mapping[str, Any]:
         """The JSON Schemas of the tool's arguments by their names; empty where the tool declares none."""
         ...

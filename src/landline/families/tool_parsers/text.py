@@ -14,6 +14,7 @@ from landline.families.tool_parsers.syntax import Called, Piece, Reader, Said, S
 
 _FENCE = re.compile(r"`{3,}|~{3,}")
 _BLANK = " \t"
+_AT_ONCE = 2048  # characters: each refused opener costs a copy of what is left of them
 
 
 class Openers:
@@ -74,7 +75,8 @@ class TextReader:
 
     def feed(self, text: str) -> list[Piece]:
         out: list[Piece] = []
-        self._take(text, out)
+        for at in range(0, len(text), _AT_ONCE):
+            self._take(text[at : at + _AT_ONCE], out)
         self._idle = not (self._held or self._readers or self._blanks or self._in_code or self._alone)
         return out
 

@@ -21,6 +21,15 @@ class RequestTools:
     def find(self, written: str) -> str | None:
         return meant(written, self._tools)
 
+    def split(self, written: str) -> tuple[str, str] | None:
+        names = sorted(filter(written.startswith, self._tools), key=len, reverse=True)
+        for name in names:
+            rest = written[len(name) :].strip()
+            if rest in self.properties(name):
+                return name, rest
+        rest = written[len(names[0]) :].strip() if names else ""
+        return (names[0], rest) if rest else None
+
     def properties(self, name: str) -> Mapping[str, Any]:
         found = self.schema(name).get("properties")
         return cast("Mapping[str, Any]", found) if isinstance(found, dict) else {}
