@@ -14,6 +14,7 @@ VERBS = {
     "demo": "Start a small local model, the gateway and the real Claude Code on it.",
     "serve": "Run the gateway.",
     "launch": "Run a client on a model that you serve.",
+    "check": "Tell whether a served model is good enough for an agent.",
     "watch": "Show what a running gateway does now.",
     "config": "Show the settings in force and where each came from.",
     "trust": "Let this project's landline.toml set backend, keys and address.",
