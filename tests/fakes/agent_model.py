@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from landline.clients.checking import calls, caches, choices, context, loop, outputs, thinking
+from landline.clients.checking import caches, calls, choices, context, loop, outputs, thinking
 from tests.fakes.chat_stream import Answer
 from tests.fakes.model_server import ModelServer, Reply
 from tests.fakes.server_kinds import bad_request
@@ -120,7 +120,7 @@ def qwen_markup(answer: Answer) -> Answer:
 
 
 def half_parsed(answer: Answer) -> Answer:
-    """What a parser of another syntax makes of them: the calls are gone, and what it did not know stands in the text."""
+    """What a parser of another syntax makes of them: no calls, and what it did not know stands in the text."""
     if not answer.tool_calls:
         return answer
     return Answer(text=qwen_markup(answer).text.replace("<tool_call>", ""), finish="tool_calls")

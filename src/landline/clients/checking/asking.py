@@ -18,6 +18,7 @@ from landline.upstream.client import UpstreamClient
 
 ROOM = 768  # tokens for an answer, when a probe does not say
 ROOM_TO_THINK = 6_144  # once more, for a model that spent the first room on thinking
+ROOM_USED = 0.9  # of the room that was asked; an answer that ends with less did not end for want of room
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
 CONNECT_S = 5.0
 SYSTEM = "You are a careful programmer's assistant. Use the tools that you are given where they are needed."
@@ -37,7 +38,7 @@ class Call(Struct, frozen=True):
 class Answer(Struct, frozen=True, kw_only=True):
     """`problem` is what an error said, else empty. Times in seconds since the request; tokens 0: not told.
 
-    `content` are the blocks as a client sends them back.
+    `room` are the tokens that were asked for; `content` are the blocks as a client sends them back.
     """
 
     text: str = ""
@@ -49,9 +50,15 @@ class Answer(Struct, frozen=True, kw_only=True):
     cached: int = 0
     output: int = 0
     problem: str = ""
+    room: int = 0
     first_s: float = 0.0
     total_s: float = 0.0
     content: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether the room ended it. An answer that was cut earlier was cut by the server, whatever its reason says."""
+        return self.stop_reason == "max_tokens" and not 0 < self.output < ROOM_USED * self.room
 
 
 class Count(Struct, frozen=True):
@@ -185,7 +192,7 @@ class _Fold:
         told: dict[str, int | None] = msgspec.structs.asdict(usage)
         self._usage |= {name: number for name, number in told.items() if number is not None}
 
-    def answer(self) -> Answer:
+    def answer(self, room: int) -> Answer:
         used = self._usage
         problem = self.problem or ("" if self.ended else "The answer broke off.")
         cached = used.get("cache_read_input_tokens", 0)
@@ -199,6 +206,7 @@ class _Fold:
             cached=cached,
             output=used.get("output_tokens", 0),
             problem=problem,
+            room=room,
             first_s=self.first_s,
             total_s=time.monotonic() - self._began,
             content=tuple(filter(None, (block.sent_back() for block in self._blocks))),
@@ -228,7 +236,7 @@ class Asker:
     async def ask(self, messages: Sequence[Fields] | str, *, room: int = ROOM, **fields: Any) -> Answer:
         """One answer. A model that spent the room on thinking is asked once more, with room to think."""
         answer = await self.ask_once(messages, room=room, **fields)
-        if answer.stop_reason == "max_tokens" and answer.thinking and not answer.calls and room < ROOM_TO_THINK:
+        if answer.ran_out and answer.thinking and room < ROOM_TO_THINK:
             return await self.ask_once(messages, room=ROOM_TO_THINK, **fields)
         return answer
 
@@ -246,7 +254,7 @@ class Asker:
                     fold.problem = _refusal(answer.status, await answer.body())
         except LandlineError as error:
             fold.problem = error.text
-        folded = fold.answer()
+        folded = fold.answer(room)
         self.output += folded.output
         return folded
 

@@ -9,7 +9,7 @@ from landline.clients.checking.bench import Bench, Finding, Probe, failed, fails
 from landline.clients.checking.causes import Cause, call_fault, problem_fault, quote
 
 NO_THINKING: dict[str, str] = {"type": "disabled"}
-ROOM_FOR_TEXT = 1_024
+ROOM_FOR_TEXT = 640
 
 
 def tool(name: str, description: str, required: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[str, Any]:

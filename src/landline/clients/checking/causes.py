@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from landline.clients.checking.asking import Answer, json_object
+from landline.clients.checking.asking import ROOM_USED, Answer, json_object
 from landline.clients.checking.direct import RawAnswer
 from landline.clients.checking.markup import call_markup
 from landline.upstream.dialects import BackendKind
@@ -24,6 +24,7 @@ class Cause(StrEnum):
     # how the server was started
     NO_TOOL_PARSER = "no_tool_parser"
     WRONG_TOOL_PARSER = "wrong_tool_parser"
+    CALL_IN_THINKING = "call_in_thinking"
     CUT_ARGUMENTS = "cut_arguments"
     OUTPUT_CAP = "output_cap"
     TOOLS_NOT_IN_TEMPLATE = "tools_not_in_template"
@@ -91,7 +92,7 @@ def call_fault(answer: Answer, tools: Iterable[str], kind: BackendKind) -> Fault
     names = tuple(tools)
     for call in answer.calls:
         if call.value is None:
-            return _cut(call.arguments, answer.stop_reason == "max_tokens")
+            return _cut(call.arguments, answer)
         if call.name not in names:
             return Fault(Cause.WRONG_ARGUMENTS, f"it called {quote(call.name)}, which is not in the list of tools")
     if found := call_markup(answer.text, names):
@@ -99,15 +100,18 @@ def call_fault(answer: Answer, tools: Iterable[str], kind: BackendKind) -> Fault
         return Fault(cause, f"the call stands in the text as {found.title}: {quote(answer.text)}", found.parser)
     if answer.calls:
         return None
-    if answer.stop_reason == "max_tokens":
+    if found := call_markup(answer.thinking):
+        text = f"the call stands in the thinking as {found.title}: {quote(answer.thinking[-SHOWN:])}"
+        return Fault(Cause.CALL_IN_THINKING, text, found.parser)
+    if answer.ran_out:
         return Fault(Cause.TALKS_ON, f"no call within {answer.output} tokens: {quote(answer.text or answer.thinking)}")
     if answer.stop_reason == "tool_use":
         return Fault(Cause.WRONG_TOOL_PARSER, "the answer ends as if it had called a tool, and holds no call")
     return Fault(Cause.NO_CALL, f"it wrote {quote(answer.text)}" if answer.text else "the answer is empty")
 
 
-def _cut(arguments: str, at_limit: bool) -> Fault:
-    if at_limit:
+def _cut(arguments: str, answer: Answer) -> Fault:
+    if answer.ran_out:
         return Fault(Cause.TALKS_ON, f"the room for the answer ended in the arguments: {quote(arguments)}")
     return Fault(Cause.CUT_ARGUMENTS, f"the arguments are no whole JSON object: {quote(arguments)}")
 
@@ -142,6 +146,8 @@ def raw_fault(answer: RawAnswer, tools: Iterable[str], kind: BackendKind, *, roo
 
 
 def _raw_cut(answer: RawAnswer, arguments: str, room: int) -> Fault:
+    if answer.finish == "length" and answer.output >= ROOM_USED * room:
+        return Fault(Cause.TALKS_ON, f"the room for the answer ended in the arguments: {quote(arguments)}")
     if answer.finish != "length":
         return Fault(
             Cause.CUT_ARGUMENTS,

@@ -33,6 +33,7 @@ class RawAnswer(Struct, frozen=True, kw_only=True):
     calls: tuple[RawCall, ...] = ()
     finish: str = ""
     prompt: int = 0
+    output: int = 0
     cached: int | None = None
     problem: str = ""
 
@@ -89,6 +90,7 @@ class _Fold:
             calls=tuple(RawCall("".join(name), "".join(given)) for name, given in self._calls.values()),
             finish=self._finish,
             prompt=usage.prompt_tokens or 0,
+            output=usage.completion_tokens or 0,
             cached=details.cached_tokens if details else None,
             problem=self.problem,
         )

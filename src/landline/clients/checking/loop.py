@@ -14,7 +14,7 @@ from landline.clients.checking.causes import Cause, call_fault, problem_fault, q
 
 MOST_TURNS = 9
 LARGEST_FILE = 64 * 1024  # characters that the model may write
-ROOM = 1_024
+ROOM = 768
 LIST: dict[str, Any] = {
     "name": "list_files",
     "description": "Lists the files of the folder.",

@@ -98,6 +98,12 @@ _MENDS: dict[Cause, dict[BackendKind | str, str]] = {
         BackendKind.OLLAMA: "pull another build of the model: the template of this one does not fit it",
         _ANY: "give the server the tool-call parser of this model (vLLM's is called {tool})",
     },
+    Cause.CALL_IN_THINKING: {
+        BackendKind.VLLM: "start vLLM with --reasoning-parser {reasoning} --enable-auto-tool-choice --tool-call-parser "
+        "{tool}: the parser for thinking takes the call for a thought",
+        BackendKind.SGLANG: "start SGLang with --reasoning-parser {sglang_reasoning} --tool-call-parser {sglang_tool}",
+        _ANY: "the server's parser for thinking takes the call for a thought: give it the parsers of this model",
+    },
     Cause.CUT_ARGUMENTS: {
         BackendKind.VLLM: "update vLLM (0.33 and later do not hide a cut), and leave out --speculative-config, with "
         "which older parsers lose arguments; the model's own parser is --tool-call-parser {tool}, and "
@@ -182,7 +188,10 @@ _MENDS: dict[Cause, dict[BackendKind | str, str]] = {
         _ANY: _BETTER_MODEL + "; if it thinks without end, lower its effort",
     },
     Cause.LOST_THE_LOOP: {_ANY: _BETTER_MODEL},
-    Cause.LOST_IN_CONTEXT: {_ANY: "set backend.window in landline.toml to what the model still remembers"},
+    Cause.LOST_IN_CONTEXT: {
+        _ANY: "set backend.window in landline.toml to what the model still remembers; where that is too little, serve "
+        "a larger model",
+    },
     Cause.DOES_NOT_SEE: {
         BackendKind.LLAMACPP: "start llama-server with the --mmproj file of this model",
         _ANY: "serve a model with eyes if pictures matter; landline tells others in words that there was one",

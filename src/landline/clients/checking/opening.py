@@ -47,7 +47,7 @@ async def own_bench(settings: Settings) -> AsyncGenerator[Bench]:
         await running.line.know()
         backend = running.line.backend
         _must_answer(backend)
-        model = _served(running.model, backend.served)
+        model = _served(running.model, backend.served, backend.kind)
         asker = Asker(running.url, token=running.token, model=model, silence_s=LONGEST_SILENCE_S)
         with closing(asker):
             async with _bench(asker, await _facts(backend, model), backend) as bench:
@@ -60,7 +60,7 @@ async def remote_bench(settings: Settings, gateway: str, *, direct: bool) -> Asy
     base, token = gateway_base(gateway), settings.gateway.keys[0] if settings.gateway.keys else "landline"
     models = await asyncio.to_thread(served_models, base, key=token)
     windows = {model.id: model.window for model in models}
-    model = _served(settings.models.default or models[0].id, tuple(windows))
+    model = _served(settings.models.default or models[0].id, tuple(windows), BackendKind.UNKNOWN)
     asker = Asker(base, token=token, model=model, silence_s=LONGEST_SILENCE_S)
     with closing(asker):
         if direct:
@@ -143,10 +143,11 @@ def _must_answer(backend: Backend) -> None:
         )
 
 
-def _served(model: str, served: tuple[str, ...]) -> str:
+def _served(model: str, served: tuple[str, ...], kind: BackendKind) -> str:
+    """The model, if it is one. Ollama takes names without their tag, llama.cpp takes any."""
     if not model:
         raise SettingsError("The server does not say which models it serves.", hint="Name one with --model NAME.")
-    if served and model not in served:
+    if served and model not in served and kind not in (BackendKind.OLLAMA, BackendKind.LLAMACPP):
         names = ", ".join(served[:12])
         raise SettingsError(f"{model} is not served.", hint=f"Served here: {names}. Name one with --model.")
     return model

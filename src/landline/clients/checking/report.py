@@ -14,11 +14,14 @@ from landline.clients.checking.verdict import WEIGHTS, Weight
 from landline.config.display import printable
 
 _MEANING = {
-    "READY": "ready: an agent can work on this model",
-    "LIMITED": "ready with limits: an agent can work on this model, with what is said below",
-    "NOT READY": "not ready: an agent will fail on this model as it is served",
-    "": "stopped before the end: no verdict",
+    "READY": "READY: an agent can work on this model",
+    "LIMITED": "LIMITED: an agent can work on this model, with the limits below",
+    "NOT READY": "NOT READY: an agent will fail on this model as it is served",
+    "": "NO VERDICT: stopped before the end",
 }
+_ORDER = {Weight.MUST: 0, Weight.LIMIT: 1, Weight.NOTE: 2}
+_MARKS = {Weight.MUST: "x", Weight.LIMIT: "!", Weight.NOTE: "-"}
+_FIGURES = ("speed", "cache", "context")  # whose details are shown also where they passed
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -57,15 +60,13 @@ def lines(report: Report, *, width: int = 100) -> list[str]:
     window = f", window {report.window:,}" if report.window else ""
     server = f"{report.kind} {report.version}".strip()
     out = [
-        _safe(f"{report.model} on {server} at {report.backend}{window}"),
-        f"{report.grade or 'NO VERDICT'} ({_MEANING.get(report.grade, '')})",
+        printable(f"{report.model} on {server} at {report.backend}{window}"),
+        _MEANING.get(report.grade, printable(report.grade)),
     ]
-    for mend, results in _by_mend(report):
+    for mend, faults in _by_mend(report):
         out.append("")
-        for result in results:
-            mark = {Weight.MUST: "x", Weight.LIMIT: "!"}.get(WEIGHTS.get(result.id, Weight.NOTE), "-")
-            cause = result.cause.replace("_", " ")
-            out += _wrapped(f"  {mark} {result.title}: ", f"{cause}; {result.detail}", width)
+        for results in faults:
+            out += _fault(results, width)
         out += _wrapped("    > ", mend, width)
     out.append("")
     passed = [result.id for result in report.probes if result.passed]
@@ -73,29 +74,40 @@ def lines(report: Report, *, width: int = 100) -> list[str]:
     for result in report.probes:
         if result.passed is None:
             out += _wrapped(f"  not tried: {result.id}: ", result.detail, width)
-    out += [line for result in report.probes for line in _figures(result, width)]
+        elif result.passed and result.id.partition("_")[0] in _FIGURES:
+            out += _wrapped(f"  {result.title}: ", result.detail, width)
     if report.quick:
         out.append("  a quick check: long prompts and many streams were left out")
     return out
 
 
-def _by_mend(report: Report) -> Iterator[tuple[str, list[Result]]]:
-    """What fails, together where the same change mends it; what an agent cannot do without comes first."""
-    order = {Weight.MUST: 0, Weight.LIMIT: 1, Weight.NOTE: 2}
-    lost = [result for result in report.probes if result.passed is False]
-    lost.sort(key=lambda result: order[WEIGHTS.get(result.id, Weight.NOTE)])
+def _by_mend(report: Report) -> Iterator[tuple[str, list[list[Result]]]]:
+    """What fails, by what mends it and then by cause; what an agent cannot do without comes first."""
+    lost = sorted((result for result in report.probes if result.passed is False), key=_rank)
     for mend in dict.fromkeys(result.mend for result in lost):
-        yield mend, [result for result in lost if result.mend == mend]
+        same = [result for result in lost if result.mend == mend]
+        yield mend, [[one for one in same if one.cause == cause] for cause in dict.fromkeys(one.cause for one in same)]
 
 
-def _figures(result: Result, width: int) -> list[str]:
-    shown = result.passed and result.id.partition("_")[0] in ("speed", "cache", "context")
-    return _wrapped(f"  {result.title}: ", result.detail, width) if shown else []
+def _fault(results: list[Result], width: int) -> list[str]:
+    """What one cause spoils, and what the first of it looked like; all details are in the JSON."""
+    first = results[0]
+    titles = "; ".join(result.title for result in results)
+    lines = _wrapped(f"  {_MARKS[_weight(first)]} {first.cause.replace('_', ' ')}: ", titles, width)
+    return lines + _wrapped("      ", first.detail, width)
+
+
+def _rank(result: Result) -> int:
+    return _ORDER[_weight(result)]
+
+
+def _weight(result: Result) -> Weight:
+    """A profile of another version may know probes that this one does not."""
+    return WEIGHTS.get(result.id, Weight.NOTE)
 
 
 def _wrapped(head: str, text: str, width: int) -> list[str]:
-    return textwrap.wrap(_safe(head + text), width, subsequent_indent="      ", drop_whitespace=True) or [_safe(head)]
-
-
-def _safe(text: str) -> str:
-    return printable(" ".join(text.split(" ")))
+    """Flags stay whole: they are copied."""
+    text = printable(head + text)
+    wrapped = textwrap.wrap(text, width, subsequent_indent="      ", break_on_hyphens=False, break_long_words=False)
+    return wrapped or [text]
