@@ -17,6 +17,7 @@ from landline.upstream.caching import CacheMetrics, CacheWatch, read_cache_metri
 from landline.upstream.client import UpstreamClient
 from landline.upstream.failures import error_text
 
+BROKEN_OFF = "The backend's answer broke off."
 UNREADABLE = "The backend's answer is no stream of chat completions."
 
 
@@ -47,13 +48,16 @@ class _Fold:
         self._finish = ""
         self._usage: ChunkUsage | None = None
         self._size = 0
+        self._ended = False
         self.problem = ""
 
     def feed(self, piece: bytes) -> bool:
         self._size += len(piece)
         try:
             for frame in self._decoder.feed(piece):
-                if frame.data.strip() != b"[DONE]":
+                if frame.data.strip() == b"[DONE]":
+                    self._ended = True
+                else:
                     self._take(msgspec.json.decode(frame.data, type=Chunk))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, FrameTooLarge):
             self.problem = UNREADABLE
@@ -92,7 +96,7 @@ class _Fold:
             prompt=usage.prompt_tokens or 0,
             output=usage.completion_tokens or 0,
             cached=details.cached_tokens if details else None,
-            problem=self.problem,
+            problem=self.problem or ("" if self._ended or self._finish else BROKEN_OFF),
         )
 
 
