@@ -15,6 +15,7 @@ VERBS = {
     "serve": "Run the gateway.",
     "launch": "Run a client on a model that you serve.",
     "models": "Show what is served, which family each model is of, and why.",
+    "check": "Tell whether a served model is good enough for an agent.",
     "watch": "Show what a running gateway does now.",
     "config": "Show the settings in force and where each came from.",
     "trust": "Let this project's landline.toml set backend, keys and address.",
