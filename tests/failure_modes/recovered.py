@@ -82,7 +82,7 @@ def got(
     **dialect: Any,
 ) -> Got:
     """The same for every cut, or an assertion fails. `deltas` follow the words."""
-    spoken = Dialect(tool_parser=parser, reasoning_parser=reasoning, **dialect)
+    spoken = Dialect(tool_parsers=(parser,) if parser else (), reasoning_parser=reasoning, **dialect)
     answers = [_got(spoken, text, thinking, finish, tools, deltas, size) for size in sizes]
     for other in answers[1:]:
         assert (other.said, other.stop) == (answers[0].said, answers[0].stop)

@@ -36,19 +36,3 @@ def test_row_4_10_thinking_that_is_never_closed() -> None:
     answer = got("<think>thoughts and no end", finish="length")
     assert (answer.thinking, answer.text, answer.stop) == ("thoughts and no end", "", "max_tokens")
     assert reasoning.NEVER_CLOSED in answer.notes.alerts
-
-
-def test_a_server_that_takes_thinking_out_is_left_alone() -> None:
-    answer = got("I write about </think> here.", thinking="t", reasoning="qwen3")
-    assert (answer.thinking, answer.text) == ("t", "I write about </think> here.")
-    known = got("I write about </think> here.", reasoning="qwen3", thinking_in_text=False)
-    assert (known.thinking, known.text) == ("", "I write about </think> here.")
-
-
-def test_a_model_that_did_not_think_is_heard() -> None:
-    answer = got("Just an answer.", reasoning="qwen3", tools=[])
-    assert answer.text == "Just an answer."
-
-
-def test_marks_in_the_middle_of_text_are_text() -> None:
-    assert got("The tag <think> opens thinking.").said == ["The tag <think> opens thinking."]

@@ -119,6 +119,9 @@ def with_family(dialect: Dialect, family: Family | None) -> Dialect:
         drops_thinking=family.drops_thinking or (bool(family.keep_thinking) and not keep),
         efforts=efforts,
         effort_argument=argument,
+        tool_parsers=syntaxes_of(family),
+        reasoning_parser=family.reasoning_parser,
+        thinks=bool(family.reasoning_parser) if family.tool_parser else None,
     )
 
 

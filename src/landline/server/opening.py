@@ -32,6 +32,7 @@ from landline.transforms.limits import (
     prompt_too_long,
 )
 from landline.transforms.offered_tools import offered
+from landline.transforms.reasoning import Learned
 from landline.transforms.sequence import Outbound, fitted, outbound
 from landline.transforms.usage import cut_silently
 from landline.upstream.backend import Backend
@@ -50,6 +51,7 @@ AGAIN_WITHIN_S = 5.0  # since the first failure: errors may be slow as well
 WHOLE_ANSWER = 2**22
 # So many open calls keep their request for another try; of more, each costs 200 KB less.
 HELD_CALLS = 32
+LEFT_IN_TEXT = {Learned.LEAVES: True, Learned.PARSES: False, Learned.PLAIN: False}  # else nothing was learnt
 SURELY_TOO_LONG = 1.25  # an estimate this far above the window is believed
 
 
@@ -110,6 +112,7 @@ class Opening:
         self.backend = line.backend_for(exchange)
         self.restoring = request.restoring
         self.cleared = request.cleared
+        self._thinking = request.thinking
         self.stops = conversation.stop_sequences
         self.most = conversation.max_tokens  # as the client asked
         self._window = self.backend.window(conversation.model)
@@ -292,7 +295,9 @@ class Opening:
         return answer
 
     def learn(self, usage: Usage) -> None:
-        """What the usage of a whole answer says about the backend."""
+        """What a whole answer says about the backend."""
+        if self._thinking is not None and (in_text := LEFT_IN_TEXT.get(self._thinking.learned)) is not None:
+            self.backend.learn_thinking(self._exchange.model_served, in_text=in_text)
         if not usage.exact:
             return
         self._line.caches.answered(self._exchange, self.backend, usage)

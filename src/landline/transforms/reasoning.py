@@ -42,6 +42,7 @@ class Learned(Enum):
     NOTHING = "nothing"
     PARSES = "parses"  # thinking comes in its own field
     LEAVES = "leaves"  # thinking comes as text
+    PLAIN = "plain"  # text came without thinking
 
 
 class _In(Enum):
@@ -76,6 +77,9 @@ class SplitThinking:
         self._thought: list[str] = []  # the backend's own, as long as nothing else was said
         self._spoke = False
         self._first = True  # no block of text before this one
+        self._guess = False  # the thinking that is open may be none
+        self._fresh = False  # nothing was said behind the opening mark
+        self._behind = False  # the text that begins follows a closing mark
 
     def push(self, events: list[Event]) -> list[Event]:
         if self._untouched(events):
@@ -123,9 +127,8 @@ class SplitThinking:
             self._spoke = True
             self._sink.call(event.id, event.name)
         else:
-            self._in, self._held = _In.BEGINNING, ""
-            if self._first and self._implied and self.learned is not Learned.PARSES:
-                self._in, self._closer = _In.THOUGHT, self._closers[0]
+            self._in, self._held, self._behind = _In.BEGINNING, "", False
+            self._guess = self._first and self._implied and self.learned is not Learned.PARSES
             self._first = False
 
     def _delta(self, text: str) -> None:
@@ -155,12 +158,16 @@ class SplitThinking:
             self._held = text
             return ""
         opener = max((o for o in self._openers if bare.startswith(o)), key=len, default="")
-        if not opener:
-            self._in = _In.TEXT
+        if opener:
+            self._in, self._closer, self._fresh = _In.THOUGHT, self._openers[opener], True
+            self._guess = False
+            self._told()
+            return bare[len(opener) :]
+        if self._guess:
+            self._in, self._closer, self._fresh = _In.THOUGHT, self._closers[0], False
             return text
-        self._in, self._closer = _In.THOUGHT, self._openers[opener]
-        self._told()
-        return bare[len(opener) :].removeprefix("\n")
+        self._in = _In.TEXT
+        return text.lstrip("\n") if self._behind else text
 
     def _think(self, text: str) -> str:
         at = text.find(self._closer)
@@ -170,14 +177,17 @@ class SplitThinking:
             self._thinks(text[: len(text) - keep])
             return ""
         self._thinks(text[:at])
-        self._guessed = []
+        self._guessed, self._guess = [], False
         self._told()
         self._sink.close()
-        self._in = _In.BEGINNING
-        return text[at + len(self._closer) :].lstrip("\n")
+        self._in, self._behind = _In.BEGINNING, True
+        return text[at + len(self._closer) :]
 
     def _thinks(self, text: str) -> None:
-        if self._implied and not self._spoke and self.learned is not Learned.LEAVES:
+        if self._fresh:
+            text = text.lstrip("\n")
+            self._fresh = not text
+        if self._guess:
             self._guessed.append(text)
         self._sink.say(BlockKind.THINKING, text)
 
@@ -206,14 +216,18 @@ class SplitThinking:
 
     def _end_text(self) -> None:
         held, self._held = self._held, ""
-        if self._in is _In.THOUGHT:
+        if self._in is _In.THOUGHT or self._guess:
             self._thinks(held)
+        elif self._in is _In.BEGINNING and self._behind:
+            self._speak(held.lstrip("\n"))
         else:
             self._speak(held)
         self._words = False
 
     def _end(self, event: ResponseEnd) -> None:
         """An answer that ends well and was all thinking is said as text, where the client has nothing to go on with."""
+        if self._guessed and event.stop_reason is not StopReason.MAX_TOKENS:
+            self.learned = Learned.PLAIN
         thought = "".join(self._guessed) or ("" if self._tools else "".join(self._thought))
         if thought.strip() and not self._spoke and event.stop_reason is StopReason.END_TURN:
             self._notes.repaired(SAID_AGAIN)

@@ -11,7 +11,10 @@ from msgspec import Struct
 from landline.core.exchange import Notes
 from landline.core.model import Cleared, Conversation
 from landline.core.stream import Transform
-from landline.protocols.openai_chat.dialect import Dialect
+from landline.families.reasoning_parsers.delimiters import delimiters
+from landline.families.tool_parsers.every import in_order, openers
+from landline.families.tool_parsers.toolbox import RequestTools
+from landline.protocols.openai_chat.dialect import Dialect, Tooling
 from landline.transforms.claimed_work import claims_noticed
 from landline.transforms.context_edits import with_edits
 from landline.transforms.history import whole_history
@@ -20,12 +23,15 @@ from landline.transforms.loop_guard import STOPPED_AT, stopped_or_told, with_tex
 from landline.transforms.media import seen_images, visible_media
 from landline.transforms.names import plain_names
 from landline.transforms.prefix import system_in_place, without_billing_line
+from landline.transforms.reasoning import SplitThinking
 from landline.transforms.repetition import EndRepetition
 from landline.transforms.schemas import compilable
 from landline.transforms.stop_strings import own_stops
 from landline.transforms.thinking_only import ExplainThinkingOnly
+from landline.transforms.tool_calls import RecoverCalls
 from landline.transforms.tool_repair import RepairCalls
 from landline.transforms.tool_search import found_tools
+from landline.transforms.tools_in_words import tools_in_words
 from landline.transforms.turns import loses_thinking, strict_turns
 
 
@@ -35,6 +41,7 @@ class Outbound(Struct, frozen=True):
     conversation: Conversation
     restoring: tuple[Transform, ...] = ()
     cleared: tuple[Cleared, ...] = ()  # on the client's wish; its answer says so
+    thinking: SplitThinking | None = None  # shows, behind the answer, where the backend leaves thinking
 
 
 def outbound(conversation: Conversation, dialect: Dialect, notes: Notes, *, loop_limit: int = STOPPED_AT) -> Outbound:
@@ -47,6 +54,8 @@ def outbound(conversation: Conversation, dialect: Dialect, notes: Notes, *, loop
     conversation = system_in_place(conversation, notes)
     conversation, renaming = plain_names(conversation, notes)
     conversation, stopping = own_stops(conversation, notes)
+    splitting = split_thinking(conversation, dialect, notes)
+    recovering = recovered_calls(conversation, dialect, notes)
     repairing = RepairCalls(conversation.tools, notes)  # of all tools, told in words or listed
     conversation = found_tools(conversation, dialect, notes)
     conversation = whole_history(conversation, notes)
@@ -55,11 +64,34 @@ def outbound(conversation: Conversation, dialect: Dialect, notes: Notes, *, loop
     conversation = with_text_behind(conversation, told)
     conversation = fitted(conversation, dialect, notes)
     loses_thinking(conversation, dialect, notes)
-    restoring = (*stopping, *watching, repairing, *renaming, ExplainThinkingOnly(notes))
-    return Outbound(conversation, restoring, cleared=edited.cleared)
+    restoring = (*splitting, *recovering, *stopping, *watching, repairing, *renaming, ExplainThinkingOnly(notes))
+    return Outbound(conversation, restoring, edited.cleared, next(iter(splitting), None))
 
 
 def fitted(conversation: Conversation, dialect: Dialect, notes: Notes) -> Conversation:
     """The part that a refusal may change: run once more, on its own result, with a dialect that takes less."""
+    if dialect.tools is Tooling.WORDS:
+        conversation = tools_in_words(conversation, in_order(dialect.tool_parsers)[0], notes)
     conversation = seen_images(compilable(conversation, dialect, notes), dialect, notes)
     return in_form(strict_turns(conversation, dialect, notes), dialect.call_ids, notes)
+
+
+def split_thinking(conversation: Conversation, dialect: Dialect, notes: Notes) -> tuple[SplitThinking, ...]:
+    """What takes thinking out of the text, for a model that may think."""
+    if dialect.thinks is False:
+        return ()
+    marks = delimiters(dialect.reasoning_parser)
+    implied = marks.implied and conversation.thinking != "off" and dialect.thinking_in_text is not False
+    flags = f"vLLM: --reasoning-parser {dialect.reasoning_parser or 'of its family'}"
+    return (SplitThinking(marks, notes, implied=implied, tools=bool(conversation.tools), flags=flags),)
+
+
+def recovered_calls(conversation: Conversation, dialect: Dialect, notes: Notes) -> tuple[RecoverCalls, ...]:
+    """What reads calls out of the text, where the model may call."""
+    choice = conversation.tool_choice
+    if not conversation.tools or (choice is not None and choice.mode == "none"):
+        return ()
+    parser = dialect.tool_parsers[0] if dialect.tool_parsers else "of its family"
+    flags = f"vLLM: --enable-auto-tool-choice --tool-call-parser {parser}"
+    toolbox = RequestTools(conversation.tools)
+    return (RecoverCalls(openers(dialect.tool_parsers), toolbox, notes, flags=flags),)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from landline.families.registry import Family, Match, Registry, with_family
-from landline.protocols.openai_chat.dialect import Dialect
+from landline.protocols.openai_chat.dialect import Dialect, Tooling
 from landline.upstream.dialects import DIALECTS, BackendKind, narrow_window, small_window
 from landline.upstream.failures import Mend
 from landline.upstream.mends import CHANGES, changed
@@ -55,6 +55,7 @@ class Backend:
         self._bytes_per_token = FIRST_GUESS_BYTES_PER_TOKEN
         self._families = families or Registry()
         self._mends: dict[str, tuple[Mend, ...]] = {}  # by model: what its refusals taught
+        self._thinking_in_text: dict[str, bool] = {}  # by model: what its answers showed
         self._matches: dict[str, Match | None] = {}  # by model
         self._dialects: dict[tuple[str, BackendKind, bool | None, tuple[Mend, ...]], Dialect] = {}  # by what decides it
         self._key = key.encode()
@@ -97,7 +98,15 @@ class Backend:
         dialect = with_family(DIALECTS[self.kind], self.family(model))
         if self.images is not None:
             dialect = msgspec.structs.replace(dialect, images=self.images)
+        if self._template_without_tools(model):
+            dialect = msgspec.structs.replace(dialect, tools=Tooling.WORDS)
+        dialect = msgspec.structs.replace(dialect, thinking_in_text=self._thinking_in_text.get(model))
         return changed(dialect, mends)
+
+    def _template_without_tools(self, model: str) -> bool:
+        """Whether the server tells a chat template, and it mentions no tools: they would be dropped without a word."""
+        template = next((known.template for known in self._models if known.id == model), "")
+        return bool(template) and "tool" not in template.lower()
 
     @property
     def headers(self) -> dict[str, str]:
@@ -162,6 +171,12 @@ class Backend:
     def bytes_per_token(self) -> float:
         """Of a chat request, as far as answers of this server taught it."""
         return self._bytes_per_token
+
+    def learn_thinking(self, model: str, *, in_text: bool) -> None:
+        """Where the server leaves the thinking of a model: in the text, or apart."""
+        if self._thinking_in_text.get(model) is not in_text:
+            self._thinking_in_text[model] = in_text
+            self._dialects.clear()
 
     def learn_size(self, size: int, tokens: int) -> None:
         """One exact pair of request bytes and prompt tokens. Small requests are mostly template and teach nothing."""

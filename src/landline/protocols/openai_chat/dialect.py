@@ -49,8 +49,11 @@ class Dialect(Struct, frozen=True, kw_only=True):
     user_after_tool: bool = True  # a user message may follow a tool message
     call_ids: CallIds = CallIds.ANY
     tools: Tooling = Tooling.NATIVE
-    tool_parser: str = ""  # vLLM's name for the syntax in which the model writes its calls; empty: not known
-    reasoning_parser: str = ""  # the same for its thinking
+    tool_parsers: tuple[
+        str, ...
+    ] = ()  # vLLM's, for the syntaxes in which the model writes its calls; the first is best
+    reasoning_parser: str = ""  # vLLM's, for the marks around its thinking
+    thinks: bool | None = None  # None: nobody knows
     thinking_in_text: bool | None = None  # whether the server leaves the thinking in the text; None: not seen yet
     keep_thinking: tuple[tuple[str, bool], ...] = ()  # template arguments that keep the thinking of earlier turns
     drops_thinking: bool = False  # the template drops it, and nothing sent can change that
