@@ -64,7 +64,7 @@ class TextReader:
         self._won = False  # one reader is left, and has begun a call
         self._raw: list[str] = []  # since the opener, while no reader has won
         self._behind = False  # nothing but white space came since the last call
-        self._blanks = ""  # that white space: said only if text follows
+        self._blanks: str = ""  # that white space: said only if text follows
 
     def passes(self, text: str) -> bool:
         """Whether `text` holds nothing that matters here and may leave without being fed. Asked for every delta."""
