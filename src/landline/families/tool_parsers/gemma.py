@@ -1,8 +1,8 @@
 """Gemma's calls: `<|tool_call>call:NAME{key:<|"|>text<|"|>,n:42}<tool_call|>`; FunctionGemma has other words for it.
 
 A text stands between two delimiters, everything else bare or in brackets; nothing is escaped. A delimiter ends a text
-only where what follows it can follow: a further key, or the end of the call. A text at the top level leaves as it
-grows, other values when they are complete.
+only where what follows it can follow: a further key, or the end of the call; and calls that the text itself opened are
+closed first. A text at the top level leaves as it grows, other values when they are complete.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from landline.families.tool_parsers.syntax import (
     Toolbox,
     WrittenCall,
 )
-from landline.families.tool_parsers.tag_shapes import SPACE, Kind, Part, Shapes, shape
+from landline.families.tool_parsers.tag_shapes import SPACE, Kind, Part, Shapes, Tag, field, shape
 from landline.families.tool_parsers.written import members
 
 _HEAD = re.compile(r"\s{0,32}(?:call)?:\s{0,8}([^\s{}()<>,]{1,256}?)\s{0,8}[{(]")
@@ -43,14 +43,16 @@ class Words(Struct, frozen=True):
     opener: str
     closer: str
     delimiter: str
-    text_end: Shapes
+    in_text: Shapes
 
 
 def _words(opener: str, closer: str, delimiter: str) -> Words:
     ends = (
         shape(Kind.PARAMETER_END, delimiter, SPACE, ",", SPACE, _KEY, SPACE, ":"),
         shape(Kind.PARAMETER_END, delimiter, SPACE, ",", SPACE, delimiter, _KEY, delimiter, SPACE, ":"),
-        shape(Kind.PARAMETER_END, delimiter, _BRACE, closer),
+        shape(Kind.CALL_END, delimiter, _BRACE, closer),
+        shape(Kind.CALL, opener, "call:", field("name", r"[^\s{}()<>,:]"), "{"),
+        shape(Kind.CLOSE, closer),
     )
     return Words(opener, closer, delimiter, Shapes(ends))
 
@@ -67,6 +69,7 @@ class GemmaReader:
         self._at = 0
         self._seen = 0  # how far a value that is not complete was looked through
         self._depth = 0
+        self._inner = 0  # calls opened in a text and not closed
         self._quoted = False
         self._closed = False
         self._step: Callable[[], bool] = self._head
@@ -134,6 +137,7 @@ class GemmaReader:
         while self._at < len(text) and text[self._at].isspace():
             self._at += 1
         if text.startswith(delimiter, self._at):
+            self._inner = 0
             self._begin_value(None)
             return self._go(self._at + len(delimiter), self._quoted_text)
         if delimiter.startswith(text[self._at :]):
@@ -150,15 +154,36 @@ class GemmaReader:
         self._arguments.append(self._writer.parameter(self._key, reads))
 
     def _quoted_text(self) -> bool:
-        shapes = self._words.text_end
-        tag = shapes.next(self._text, self._at)
-        end = tag.start if tag else shapes.begun(self._text, self._at)
+        tag = self._words.in_text.next(self._text, self._at)
+        if tag is None:
+            end = self._words.in_text.begun(self._text, self._at)
+            self._grow(end)
+            return self._closed and self._text.startswith(self._words.delimiter, end) and self._end_text()
+        self._grow(tag.start)
+        ends = self._ends(tag)
+        if ends is None:
+            return False
+        if ends:
+            return self._end_text()
+        self._inner += 1 if tag.kind is Kind.CALL else -1 if self._inner and tag.kind is not Kind.PARAMETER_END else 0
+        self._grow(tag.start + len(self._words.delimiter) if tag.kind is Kind.PARAMETER_END else tag.end)
+        return True
+
+    def _ends(self, tag: Tag) -> bool | None:
+        """Whether a text ends here; None: more has to be seen. A call that was opened in it is closed first."""
+        if tag.kind not in (Kind.PARAMETER_END, Kind.CALL_END) or not self._inner:
+            return tag.kind in (Kind.PARAMETER_END, Kind.CALL_END)
+        if tag.kind is Kind.PARAMETER_END or self._text[tag.end : tag.end + 33].strip():
+            return False
+        return self._closed or None
+
+    def _grow(self, end: int) -> None:
         self._arguments.append(self._writer.text(self._text[self._at : end]))
         self._at = end
-        if tag is None and not (self._closed and self._text.startswith(self._words.delimiter, end)):
-            return False
+
+    def _end_text(self) -> bool:
         self._arguments.append(self._writer.end())
-        return self._go(end + len(self._words.delimiter), self._field)
+        return self._go(self._at + len(self._words.delimiter), self._field)
 
     def _bare(self) -> bool:
         found = _BARE_END.search(self._text, max(self._seen, self._at))

@@ -2,9 +2,10 @@
 
 A value may hold anything, also the tags themselves, and nothing is escaped. So a closing tag ends a value only where
 what follows it can follow: a parameter, the end of the call (which in its turn must be followed by the end of the
-block), another call, the end of the output. Tags that were opened inside the value are counted, and closed first. What
-stays ambiguous: a value that holds a closing tag and then just what would follow it in a call, without having opened
-it; and a value that opens a parameter with a known name and no closing tag before it, on a line of its own.
+block), another call, the end of the output. Tags that were opened inside the value are counted and closed first, unless
+a parameter follows that the tool has, the call has not yet, and the inner call's tool has not. What stays ambiguous: a
+value that holds a closing tag, and then just what follows it in a call, without having opened it; a value that opens
+a call of a tool with the same parameters and does not close it; a new parameter's tag on a line of its own.
 
 A value whose closing tag is missing ends at a parameter that the tool has and the call has not yet, at the beginning of
 a line, or at the end of the call if the end of its block or of the output is right behind.
@@ -13,7 +14,8 @@ a line, or at the end of the call if the end of its block or of the output is ri
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -81,6 +83,7 @@ class TagReader:
         self._last = ""  # character of the value
         self._newline = ""  # at the end of the value so far, if it is part of it
         self._nested = [0, 0, 0]  # tags opened in the value and not closed, by rank
+        self._inner: Mapping[str, Any] = {}  # the parameters of the last call that was opened in the value
 
     def feed(self, text: str) -> list[Piece]:
         self._text = self._text[self._at :] + text
@@ -204,7 +207,7 @@ class TagReader:
         self._broken |= self._discards
         self._loose = tag.kind in (Kind.LOOSE, Kind.BROKEN)
         self._fresh, self._newline, self._last = True, "", "\n"
-        self._nested = [0, 0, 0]
+        self._nested, self._inner = [0, 0, 0], {}
         self._step = self._value
         if not self._discards:
             self._given.add(key)
@@ -269,6 +272,8 @@ class TagReader:
     def _count(self, tag: Tag) -> None:
         if tag.kind in _OPENERS:
             self._nested[_OPENERS[tag.kind]] += 1
+            if tag.kind is Kind.CALL:
+                self._inner = self._toolbox.properties(tag.field("name").strip(_QUOTES))
         elif tag.kind in _RANKS:
             rank = _RANKS[tag.kind]
             if self._nested[rank]:
@@ -298,7 +303,7 @@ class TagReader:
             return True
         ours = any(not self._nested[_RANKS[kind]] for kind in chain)
         if following.kind in _PARAMETERS:
-            known = not self._nested[1] and not self._grammar.nests and self._is_new(following)
+            known = not self._grammar.nests and self._is_new(following) and self._name_of(following) not in self._inner
             return chain == (Kind.PARAMETER_END,) and (ours or known)
         if following.kind in (Kind.CALL, Kind.OPEN, Kind.TAIL):
             return ours and chain != (Kind.CLOSE,)

@@ -63,7 +63,8 @@ class TextReader:
         self._readers: list[Reader] = []
         self._won = False  # one reader is left, and has begun a call
         self._raw: list[str] = []  # since the opener, while no reader has won
-        self._blanks = ""  # white space behind a call: said only if text follows
+        self._behind = False  # nothing but white space came since the last call
+        self._blanks: str = ""  # that white space: said only if text follows
 
     def passes(self, text: str) -> bool:
         """Whether `text` holds nothing that matters here and may leave without being fed. Asked for every delta."""
@@ -77,7 +78,7 @@ class TextReader:
         out: list[Piece] = []
         for at in range(0, len(text), _AT_ONCE):
             self._take(text[at : at + _AT_ONCE], out)
-        self._idle = not (self._held or self._readers or self._blanks or self._in_code or self._alone)
+        self._idle = not (self._held or self._readers or self._behind or self._in_code or self._alone)
         return out
 
     def close(self) -> list[Piece]:
@@ -123,6 +124,7 @@ class TextReader:
     def _over(self, reader: Reader) -> str:
         self._readers, self._raw, self._won = [], [], False
         self._alone = False
+        self._behind = self.called
         self._blank_line, self._in_code = True, False
         return reader.rest
 
@@ -218,9 +220,10 @@ class TextReader:
             last = line + last
         self._blank_line = self._blank_line and not last.strip(_BLANK)
         self._in_code ^= bool(last.count("`") % 2)
-        if self._blanks or self.called:
+        if self._behind:
             text, self._blanks = self._blanks + text, ""
             if text.isspace():
                 self._blanks = text
                 return
+            self._behind = False
         out.append(Said(text))

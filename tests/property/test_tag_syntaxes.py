@@ -1,0 +1,140 @@
+"""Laws of the syntaxes whose arguments stand between tags: cut anywhere, read back what is written, lose nothing."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.families.tool_parsers.dsml import DEEPSEEK_V4, DEEPSEEK_V32, DEEPSEEK_V41
+from landline.families.tool_parsers.gemma import FUNCTION_GEMMA, GEMMA4
+from landline.families.tool_parsers.glm import GLM, GLM_COMPACT
+from landline.families.tool_parsers.hy import HY_V3, HY_V4
+from landline.families.tool_parsers.kimi_k3 import KIMI_K3
+from landline.families.tool_parsers.minimax import MINIMAX_M2
+from landline.families.tool_parsers.minimax_m3 import MINIMAX_M3
+from landline.families.tool_parsers.muse import MUSE
+from landline.families.tool_parsers.qwen_xml import MIMO, QWEN_XML, SEED_OSS
+from landline.families.tool_parsers.syntax import Called, Syntax
+from tests.fakes.tag_calls import HOSTILE, calls, read, said, written
+
+SYNTAXES = (
+    *(QWEN_XML, MIMO, SEED_OSS, GLM, GLM_COMPACT, HY_V3, HY_V4, DEEPSEEK_V32, DEEPSEEK_V4, DEEPSEEK_V41),
+    *(MINIMAX_M2, MINIMAX_M3, KIMI_K3, MUSE, GEMMA4, FUNCTION_GEMMA),
+)
+each = pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
+
+PLAIN = st.text("abc \n\"'\\{}[],:<>&/=|é\t", max_size=12)
+PROSE = st.text("abc .\né", max_size=12).map(lambda text: text + "z")
+# Markers with a word on either side: what a closing tag is followed by in a call never follows.
+MARKED = st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=4).map(lambda found: "x " + " y\n".join(found) + " z")
+WRAPPED_TEXT = st.builds(lambda before, after: f"a{before}b{after}c", PLAIN, PLAIN)
+
+
+def arguments(text: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "text": text,
+            "command": text,
+            "count": st.integers(-(2**53), 2**53),
+            "ratio": st.floats(allow_nan=False, allow_infinity=False, width=32),
+            "flag": st.booleans(),
+            "items": st.lists(st.text("ab 1,\n\"'é", max_size=5), max_size=3),
+            "options": st.dictionaries(st.sampled_from(["a", "b"]), st.text("ab\n1", max_size=4), max_size=2),
+            "maybe": st.none() | st.integers(-9, 9),
+        },
+    )
+
+
+CALLS = st.lists(st.tuples(st.just("everything"), arguments(WRAPPED_TEXT)), min_size=1, max_size=3)
+
+
+@st.composite
+def outputs(draw: st.DrawFn, syntax: Syntax) -> str:
+    """Pieces of calls, markers and prose in any order, and calls among them."""
+    marks = [*HOSTILE, *syntax.openers, "write", "grep_tool", "\n", " ", "text", "path", ":", ">", '"', "{", "}"]
+    whole = syntax.write(written(*draw(CALLS)))
+    junk = st.lists(st.sampled_from(marks), max_size=8).map("".join)
+    at = draw(st.integers(0, len(whole)))
+    part = whole[:at] if draw(st.booleans()) else whole
+    return draw(junk) + part + draw(junk) + (whole if draw(st.booleans()) else "") + draw(junk)
+
+
+def cut(text: str, places: list[int]) -> list[str]:
+    bounds = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
+    return [text[begin:end] for begin, end in pairwise(bounds)]
+
+
+@each
+@given(data=st.data())
+def test_cutting_the_text_anywhere_changes_nothing(syntax: Syntax, data: st.DataObject) -> None:
+    text = data.draw(outputs(syntax))
+    whole = read(syntax, [text])
+
+    assert read(syntax, cut(text, data.draw(st.lists(st.integers(0, 5000), max_size=8)))) == whole
+    assert read(syntax, list(text)) == whole
+
+
+@each
+@given(found=CALLS)
+def test_what_is_written_is_read_back(syntax: Syntax, found: list[tuple[str, dict[str, Any]]]) -> None:
+    assert calls(read(syntax, [syntax.write(written(*found))])) == found
+
+
+@each
+@given(before=PROSE, after=PROSE, found=CALLS, places=st.lists(st.integers(0, 5000), max_size=5))
+def test_calls_are_found_in_text_which_stays(
+    syntax: Syntax, before: str, after: str, found: list[tuple[str, dict[str, Any]]], places: list[int]
+) -> None:
+    text = f"{before}\n{syntax.write(written(*found))}\n{after}"
+
+    pieces = read(syntax, cut(text, places))
+
+    assert calls(pieces) == found
+    assert said(pieces).split() == f"{before}\n\n{after}".split()
+
+
+@each
+@given(text=MARKED, other=MARKED)
+def test_markers_in_a_value_do_not_end_it(syntax: Syntax, text: str, other: str) -> None:
+    """Row 4.44: the text of a file that describes tool calls, written by a tool call."""
+    found = [("write", {"path": "a.md", "text": text}), ("everything", {"text": other, "count": 1})]
+
+    assert calls(read(syntax, [syntax.write(written(*found))])) == found
+
+
+@each
+@given(data=st.data())
+def test_garbage_never_raises_and_loses_nothing_without_a_call(syntax: Syntax, data: st.DataObject) -> None:
+    marks = [*HOSTILE, *syntax.openers, "write", "nothing", "\n", " ", "=", '"', ">", "{", "<"]
+    text = "".join(data.draw(st.lists(st.sampled_from(marks) | st.text(max_size=3), max_size=12)))
+
+    pieces = read(syntax, [text])
+
+    if not any(isinstance(piece, Called) for piece in pieces):
+        assert said(pieces) == text
+    for _, found in calls(pieces):
+        assert isinstance(found, dict | str)
+
+
+@each
+@given(found=CALLS, share=st.floats(0, 1, exclude_max=True))
+def test_a_call_that_was_cut_is_never_whole(
+    syntax: Syntax, found: list[tuple[str, dict[str, Any]]], share: float
+) -> None:
+    """What is whole of a text that ends anywhere is what was written; the rest is no JSON object."""
+    text = syntax.write(written(*found))
+
+    came = calls(read(syntax, [text[: int(len(text) * share)]]))
+
+    whole = [call for call in came if isinstance(call[1], dict)]
+    assert whole == found[: len(whole)]
+    assert len(came) - len(whole) <= 1
+    for _, cut_short in came[len(whole) :]:
+        with pytest.raises(ValueError):
+            json.loads(cut_short)
