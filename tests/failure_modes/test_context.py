@@ -293,7 +293,7 @@ def turns(answers: int, last: list[dict[str, Any]]) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = [{"role": "user", "content": "start"}]
     for number in range(answers):
         call = {"type": "tool_use", "id": f"c{number}", "name": "Bash", "input": {}}
-        result = {"type": "tool_result", "tool_use_id": f"c{number}", "content": "x" * 400}
+        result = {"type": "tool_result", "tool_use_id": f"c{number}", "content": f"{number:04}" * 100}
         behind = last if number == answers - 1 else []
         out += [{"role": "assistant", "content": [call]}, {"role": "user", "content": [result, *behind]}]
     return out

@@ -389,7 +389,7 @@ async def loop_of(server: ModelServer, *, turns: int = 5, metrics: bytes = b"") 
         await client.gateway.line.look()
         await client.gateway.line.caches.look(client.gateway.line.backend, client.gateway.line.client)
         for at in range(turns):
-            history += [user("go")] if not at else [called(f"t{at}", "Bash"), result(f"t{at}", "x " * 40)]
+            history += [user("go")] if not at else [called(f"t{at}", "Bash"), result(f"t{at}", f"{at} " * 40)]
             await say(client, *history)
         return client.exchanges
 

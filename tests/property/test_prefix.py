@@ -13,7 +13,7 @@ from landline.server.prefixes import Prefixes, Strand
 from landline.transforms.prefix_report import compare, prompt_head, shared_bytes
 from landline.upstream.backend import DIALECTS, BackendKind
 from tests.property.chat_answers import ARGUMENTS, TEXT
-from tests.property.requests import chat_request_of, written
+from tests.property.requests import STRICT_DIALECTS, chat_of, chat_request_of, written
 
 VLLM = DIALECTS[BackendKind.VLLM]
 BASE = ("Bash", "ToolSearch", "Write")
@@ -89,3 +89,23 @@ def test_any_two_requests_can_be_compared(one: list[dict[str, Any]], other: list
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_what_is_no_request_is_compared_without_an_exception(before: bytes, now: bytes) -> None:
     compare(prompt_head(before), prompt_head(now), bytes_per_token=4)
+
+
+@given(st.lists(st.integers(0, 2), min_size=2, max_size=7), st.data())
+def test_law_5_holds_but_for_the_words_to_a_model_that_repeats_itself(results: list[int], data: st.DataObject) -> None:
+    """They stand at the very end of one prompt, so a later one extends all that is before them."""
+    dialect = data.draw(st.sampled_from([VLLM, *STRICT_DIALECTS]))
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "x"}]
+    turns: list[list[dict[str, Any]]] = []
+    for at, result in enumerate(results):
+        call = {"type": "tool_use", "id": f"t{at}", "name": "Bash", "input": {"n": 1}}
+        done = {"type": "tool_result", "tool_use_id": f"t{at}", "content": f"{result}"}
+        messages += [{"role": "assistant", "content": [call]}, {"role": "user", "content": [done]}]
+        turns.append(chat_of({"messages": messages, "tools": [tool("Bash")]}, dialect=dialect)["messages"])
+    for before, now in pairwise(turns):
+        content, mark, _ = before[-1]["content"].partition("<system-reminder>")
+        if mark:
+            before = [*before[:-1], *([before[-1] | {"content": content.removesuffix("\n")}] if content else [])]
+        assert now[: len(before)] == before
+    looped = len(results) >= 3 and len({*results[-3:]}) == 1
+    assert looped == ("<system-reminder>" in turns[-1][-1]["content"])

@@ -188,3 +188,15 @@ def test_spoiled_json_is_the_same_however_it_is_cut(made: Made, data: st.DataObj
 def test_any_text_has_some_end(made: Made, text: str, stopped: bool) -> None:
     stop = StopReason.MAX_TOKENS if stopped else StopReason.TOOL_USE
     assert repaired(made[0], list(text), stop=stop) == repaired(made[0], [text] if text else [], stop=stop)
+
+
+@given(st.text(max_size=30) | st.sampled_from(["{}", '{"a":1}', "null"]), st.text(max_size=12), st.data())
+def test_calls_of_any_name_obey_the_grammar(text: str, name: str, data: st.DataObject) -> None:
+    """One start and one stop, whatever the name; nothing raised, and text where it was no call."""
+    repair = RepairCalls(Tools([Tool("T", msgspec.Raw(b'""'), msgspec.Raw(b'{"type":"object"}'))]), Notes())
+    out = repair.push([ResponseStart(), BlockStart(0, BlockKind.TOOL_USE, "c", name)])
+    for piece in data.draw(cut(text)):
+        out += repair.push([BlockDelta(0, piece)])
+    out += repair.push([BlockStop(0), ResponseEnd(StopReason.TOOL_USE, Usage())])
+    kinds = [type(event) for event in out if type(event) is not BlockDelta]
+    assert kinds == [ResponseStart, BlockStart, BlockStop, ResponseEnd]

@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 LONGEST = 128  # characters of a name that is looked at
 _TRIED = 200  # names that are compared letter by letter; of more, only spellings count
-_LONG = 8  # letters from which on two slips are one too few to be another word
+_LONG = 12  # letters from which on two slips are one too few to be another word
 _SHORTEST = 3
 # A namespace before it, and the number of the call behind it (Kimi's `functions.Read:0`).
 _AROUND = re.compile(

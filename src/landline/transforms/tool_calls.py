@@ -123,7 +123,8 @@ class RecoverCalls:
             self._take(self._reader.close(), RECOVERED)
             self._reader = None
         self._thinking = False
-        self._sink.close()
+        if not self._cut:  # one that was cut stays open until the end says so: what is closed is taken for whole
+            self._sink.close()
 
     def _say(self, text: str) -> None:
         self._spoke = True
@@ -141,7 +142,8 @@ class RecoverCalls:
                     self._sink.argue(text)
                 case Ended(whole=whole):
                     self._cut = not whole
-                    self._sink.close()
+                    if whole:
+                        self._sink.close()
 
     def _call(self, name: str, ident: str, how: str) -> None:
         self._spoke = True
@@ -162,6 +164,7 @@ class RecoverCalls:
             self._read_thinking()
         if not self._recovered:
             return event
+        self._sink.close()
         reason = event.stop_reason
         if self._cut:
             self._notes.repaired("a call that the end of the output cut told as max_tokens")

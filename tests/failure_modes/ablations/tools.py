@@ -35,7 +35,8 @@ def _pushed(transform: Any, events: list[Any]) -> list[Any]:
 
 
 def _let_out(transform: Any, call: Any, event: Any, out: list[Any]) -> bool:
-    if left := call.feed(event.text):
+    left = call.feed(event.text)
+    if left and transform._nameless is None:
         out.append(BlockDelta(event.index, left))
     return False
 
