@@ -86,7 +86,7 @@ async def test_row_2_40_what_the_family_recommends_where_nobody_says_anything(
     model: str, kind: Kind, settings: dict[str, Any], asked: dict[str, Any], sent: dict[str, Any], note: str
 ) -> None:
     async with (
-        ModelServer(kind=kind, models=[model]) as server,
+        ModelServer(lambda body: Answer(thinking="hm", text="yes"), kind=kind, models=[model]) as server,
         gateway_to(server.url, sampling=Sampling(**settings)) as client,
     ):
         await client.messages(request_body(**asked))

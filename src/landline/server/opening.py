@@ -32,7 +32,6 @@ from landline.transforms.limits import (
     prompt_too_long,
 )
 from landline.transforms.offered_tools import offered
-from landline.transforms.reasoning import Learned
 from landline.transforms.sequence import Outbound, fitted, outbound
 from landline.transforms.usage import cut_silently
 from landline.upstream.backend import Backend
@@ -51,20 +50,20 @@ AGAIN_WITHIN_S = 5.0  # since the first failure: errors may be slow as well
 WHOLE_ANSWER = 2**22
 # So many open calls keep their request for another try; of more, each costs 200 KB less.
 HELD_CALLS = 32
-LEFT_IN_TEXT = {Learned.LEAVES: True, Learned.PARSES: False, Learned.PLAIN: False}  # else nothing was learnt
 SURELY_TOO_LONG = 1.25  # an estimate this far above the window is believed
 
 
 async def translate(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Outbound:
     """The client's request as the backend should see it. Raises LandlineError."""
-    return to_backend(await understood(body, exchange, line, counting=counting), exchange, line)
+    return to_backend(await understood(body, exchange, line, counting=counting), exchange, line, counting=counting)
 
 
-def to_backend(conversation: Conversation, exchange: Exchange, line: Line) -> Outbound:
+def to_backend(conversation: Conversation, exchange: Exchange, line: Line, *, counting: bool = False) -> Outbound:
     backend = line.backend_for(exchange)
     if advice := backend.advice(conversation.model):
         exchange.notes.alert(advice)
-    return outbound(conversation, backend.dialect(conversation.model), exchange.notes)
+    dialect, limit = backend.dialect(conversation.model), line.settings.models.loop_limit
+    return outbound(conversation, dialect, exchange.notes, loop_limit=0 if counting else limit)
 
 
 async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Conversation:
@@ -296,8 +295,8 @@ class Opening:
 
     def learn(self, usage: Usage) -> None:
         """What a whole answer says about the backend."""
-        if self._thinking is not None and (in_text := LEFT_IN_TEXT.get(self._thinking.learned)) is not None:
-            self.backend.learn_thinking(self._exchange.model_served, in_text=in_text)
+        if self._thinking is not None and self._thinking.in_text is not None:
+            self.backend.learn_thinking(self._exchange.model_served, in_text=self._thinking.in_text)
         if not usage.exact:
             return
         self._line.caches.answered(self._exchange, self.backend, usage)

@@ -81,6 +81,11 @@ class SplitThinking:
         self._fresh = False  # nothing was said behind the opening mark
         self._behind = False  # the text that begins follows a closing mark
 
+    @property
+    def in_text(self) -> bool | None:
+        """Whether the backend leaves thinking in the text; None where this answer did not show it."""
+        return None if self.learned is Learned.NOTHING else self.learned is Learned.LEAVES
+
     def push(self, events: list[Event]) -> list[Event]:
         if self._untouched(events):
             return events
