@@ -51,7 +51,7 @@ class SourceEnd:
         while at < len(text):
             found = (self._in_string if self._quote else self._marks).search(text, at)
             if found is None:
-                return -1
+                return self._begun_quote(text, at)
             if self._quote:
                 at = self._string_mark(text, found)
             elif found[0] in "\"'":
@@ -68,6 +68,13 @@ class SourceEnd:
             if self.wants_more:
                 return at
         return -1
+
+    def _begun_quote(self, text: str, at: int) -> int:
+        """At the end of the text: what closes a string with three quotes may have begun."""
+        tail = text[max(at, len(text) - 2) :]
+        begun = len(tail) - len(tail.rstrip(self._quote[0])) if len(self._quote) == 3 else 0
+        self.wants_more = begun > 0
+        return len(text) - begun if begun else -1
 
     def _begin_string(self, text: str, at: int) -> int:
         mark = text[at : at + 3]
