@@ -7,7 +7,7 @@ Readers know nothing of prose, code fences or other syntaxes (`text.py` does), a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
@@ -58,6 +58,10 @@ class Toolbox(Protocol):
 
     def properties(self, name: str) -> Mapping[str, Any]:
         """The JSON Schemas of the tool's arguments by their names; empty where the tool declares none."""
+        ...
+
+    def fitting(self, arguments: Collection[str]) -> str | None:
+        """The only tool that takes arguments of these names and needs no others; None if none does, or several."""
         ...
 
 

@@ -8,43 +8,63 @@ refuse is text again, from its first character on.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from landline.families.tool_parsers.syntax import Called, Piece, Reader, Said, State, Syntax, Toolbox
 
 _FENCE = re.compile(r"`{3,}|~{3,}")
+_FENCES = ("```", "~~~")
 _BLANK = " \t"
-_AT_ONCE = 2048  # characters: each refused opener costs a copy of what is left of them
+_LONGEST_RUN = 128  # marks of one fence that are waited for
+_LONGEST_SPACE = 4096  # before an answer that is nothing but a call
+_PIECE = 4096  # characters that are looked at together, so that many openers in a long text cost no copies of it
+_GIVEN_BACK = 1024 * 1024  # characters read twice because they looked like a call; after so many nothing does any more
 
 
 class Openers:
     """The openers of some syntaxes, ready to be searched for. Made once for a list of syntaxes."""
 
     def __init__(self, syntaxes: Sequence[Syntax]) -> None:
-        self.syntaxes = tuple(syntaxes)
-        ordinary = sorted({o for s in syntaxes if not s.sole for o in s.openers}, key=len, reverse=True)
-        self.search = re.compile("|".join(map(re.escape, ["```", "~~~", *ordinary]))).search
+        self.ordinary = sorted({o for s in syntaxes if not s.sole for o in s.openers}, key=len, reverse=True)
         self.sole = sorted({o for s in syntaxes if s.sole for o in s.openers}, key=len, reverse=True)
-        self.ordinary = ordinary
-        self._longest = max(map(len, [*ordinary, "~~~"]))
-        starts = "".join(sorted({opener[0] for opener in ordinary}))
-        # A text without any of these, where nothing is held, can hold no call and change no fence.
-        self.suspicious = re.compile(f"[{re.escape(starts)}`~\n]").search
+        self.search = re.compile("|".join(map(re.escape, [*_FENCES, *self.ordinary]))).search
+        self._syntaxes = {
+            (opener, sole): [s for s in syntaxes if opener in s.openers and s.sole == sole]
+            for sole, openers in ((False, self.ordinary), (True, self.sole))
+            for opener in openers
+        }
+        marks = [*_FENCES, *self.ordinary]
+        self._beginnings = {mark[:size] for mark in marks for size in range(1, len(mark))}
+        self._longest = max(map(len, marks)) - 1
+        self._starts = re.compile(f"[{re.escape(''.join({mark[0] for mark in marks}))}]").finditer
+        self.suspicious = _suspicious(self.ordinary)
 
-    def of(self, opener: str) -> list[Syntax]:
-        return [syntax for syntax in self.syntaxes if opener in syntax.openers]
+    def of(self, opener: str, *, sole: bool) -> list[Syntax]:
+        return self._syntaxes[opener, sole]
 
     def begun(self, text: str) -> int:
         """How many characters at the end of `text` may be the beginning of an opener or of a fence."""
-        for size in range(min(self._longest - 1, len(text)), 0, -1):
-            tail = text[-size:]
-            if any(opener.startswith(tail) for opener in (*self.ordinary, "```", "~~~")):
-                return size
+        for found in self._starts(text, max(0, len(text) - self._longest)):
+            if text[found.start() :] in self._beginnings:
+                return len(text) - found.start()
         return 0
 
     def may_grow(self, text: str) -> bool:
         """Whether `text`, which ends the input, may become a longer opener than the one it begins with."""
-        return any(len(opener) > len(text) and opener.startswith(text) for opener in self.ordinary)
+        return text in self._beginnings
+
+
+def _suspicious(openers: Sequence[str]) -> Callable[[str], object]:
+    """Finds something in each text that may hold a call or change a fence, where nothing is held. Marks begin with a
+    character that is rare in prose; an opener that begins with a letter is looked for itself."""
+    marks = {opener[0] for opener in openers if not opener[0].isalpha()}
+    words = [opener for opener in openers if opener[0].isalpha()]
+    ends = {word[:size] for word in words for size in range(1, len(word))}
+    alternatives = [f"[{re.escape(''.join(marks))}`~\n]", *map(re.escape, words), *(f"{re.escape(e)}\\Z" for e in ends)]
+    return re.compile("|".join(alternatives)).search
+
+
+_NO_OPENERS = Openers(())
 
 
 class TextReader:
@@ -58,13 +78,16 @@ class TextReader:
         self._idle = False
         self._held = ""  # what may become an opener
         self._fence = ""  # the marks that opened the code block we are in
+        self._info = False  # on the line of those marks
+        self._closing = False  # behind marks that close it, if nothing else stands on their line
         self._blank_line = True  # only white space on the current line so far
         self._in_code = False  # an odd number of backticks on the current line
         self._readers: list[Reader] = []
+        self._sole = False  # they are those of sole syntaxes
+        self._given_back = 0  # characters that were no call after all
         self._won = False  # one reader is left, and has begun a call
         self._raw: list[str] = []  # since the opener, while no reader has won
-        self._behind = False  # nothing but white space came since the last call
-        self._blanks: str = ""  # that white space: said only if text follows
+        self._blanks: list[str] = []  # white space behind a call: said only if text follows
 
     def passes(self, text: str) -> bool:
         """Whether `text` holds nothing that matters here and may leave without being fed. Asked for every delta."""
@@ -76,9 +99,9 @@ class TextReader:
 
     def feed(self, text: str) -> list[Piece]:
         out: list[Piece] = []
-        for at in range(0, len(text), _AT_ONCE):
-            self._take(text[at : at + _AT_ONCE], out)
-        self._idle = not (self._held or self._readers or self._behind or self._in_code or self._alone)
+        self._take(text, out)
+        waits = self._held or self._readers or self._blanks or self._closing
+        self._idle = not (waits or self._in_code or self._alone)
         return out
 
     def close(self) -> list[Piece]:
@@ -88,14 +111,19 @@ class TextReader:
             self._close_readers(out)
         held, self._held = self._held, ""
         self._say(held, out)
-        self._blanks = ""
+        self._blanks = []
         return out
 
     # ------------------------------------------------------------------------------------------------ readers
 
     def _take(self, text: str, out: list[Piece]) -> None:
-        while text:
-            text = self._read(text, out) if self._readers else self._scan(text, out)
+        waiting = [text]
+        while waiting:
+            text = waiting.pop()
+            if len(text) > _PIECE:
+                waiting += [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)][::-1]
+            elif text:
+                waiting.append(self._read(text, out) if self._readers else self._scan(text, out))
 
     def _read(self, text: str, out: list[Piece]) -> str:
         """Feeds the readers; what is left behind a call, or all that was no call."""
@@ -109,7 +137,7 @@ class TextReader:
             if self._wins(reader, pieces):
                 out += pieces
             if reader.state is State.DONE:
-                return self._over(reader)
+                return self._over(reader, len(text))
             if self._won:
                 return ""
         return "" if self._readers else self._no_call(out)
@@ -118,29 +146,37 @@ class TextReader:
         if not self._won and any(type(piece) is Called for piece in pieces):
             self._readers, self._raw = [reader], []
             self._won = self.called = True
-            self._blanks = ""
+            self._blanks = []
         return self._won
 
-    def _over(self, reader: Reader) -> str:
-        self._readers, self._raw, self._won = [], [], False
-        self._alone = False
-        self._behind = self.called
+    def _over(self, reader: Reader, fed: int) -> str:
+        self._give_back(len(reader.rest) - fed)
+        self._readers, self._raw, self._won, self._sole = [], [], False, False
         self._blank_line, self._in_code = True, False
         return reader.rest
 
     def _no_call(self, out: list[Piece]) -> str:
         raw = "".join(self._raw)
         self._readers, self._raw = [], []
-        self._alone = False
+        if self._sole:  # it began where ordinary text begins, perhaps with a code fence
+            self._sole = False
+            return raw
+        self._give_back(len(raw))
         self._say(raw[0], out)
         return raw[1:]
+
+    def _give_back(self, characters: int) -> None:
+        self._given_back += max(0, characters)
+        if self._given_back > _GIVEN_BACK:
+            self._openers = _NO_OPENERS
 
     def _close_readers(self, out: list[Piece]) -> None:
         for reader in list(self._readers):
             pieces = reader.close()
             if self._wins(reader, pieces):
                 out += pieces
-                self._over(reader)
+            if reader.state is State.DONE:
+                self._take(self._over(reader, 0), out)
                 return
         self._take(self._no_call(out), out)
 
@@ -153,17 +189,20 @@ class TextReader:
             return left
         found = self._openers.search(text)
         if found is None:
-            keep = 0 if self._fence and text[-1] not in "`~" else self._openers.begun(text)
+            inside = self._fence and not self._closing and text[-1] not in "`~"
+            keep = 0 if inside else self._openers.begun(text)
             self._held = text[len(text) - keep :]
             self._say(text[: len(text) - keep], out)
             return ""
-        if found[0] in ("```", "~~~"):
+        if found[0] in _FENCES:
             return self._mark(text, found.start(), out)
         self._say(text[: found.start()], out)
         behind = text[found.start() :]
         if self._openers.may_grow(behind):
             self._held = behind
             return ""
+        if self._closing:  # a model that calls right behind the marks has ended its code
+            self._end_fence()
         if self._fence or self._in_code:
             self._say(behind[0], out)
             return behind[1:]
@@ -173,6 +212,9 @@ class TextReader:
         """At the beginning of an answer: a sole syntax, perhaps. None: go on as everywhere."""
         bare = text.lstrip()
         openers = self._openers
+        if len(text) - len(bare) > _LONGEST_SPACE:
+            self._alone = False
+            return None
         if not bare or any(o.startswith(bare) and o != bare for o in (*openers.sole, *openers.ordinary)):
             self._held = text
             return ""
@@ -180,13 +222,13 @@ class TextReader:
         opener = next((opener for opener in openers.sole if bare.startswith(opener)), None)
         if opener is None or any(map(bare.startswith, openers.ordinary)):
             return None
-        self._readers = [s.reader(opener, self._toolbox) for s in openers.of(opener) if s.sole]
+        self._sole = True
+        self._readers = [s.reader(opener, self._toolbox) for s in openers.of(opener, sole=True)]
         self._raw = [text[: len(text) - len(bare)] + opener]
         return bare[len(opener) :]
 
     def _begin(self, opener: str, behind: str, out: list[Piece]) -> str:
-        syntaxes = [syntax for syntax in self._openers.of(opener) if not syntax.sole]
-        self._readers = [syntax.reader(opener, self._toolbox) for syntax in syntaxes]
+        self._readers = [s.reader(opener, self._toolbox) for s in self._openers.of(opener, sole=False)]
         self._raw = [opener]
         return behind
 
@@ -194,7 +236,7 @@ class TextReader:
         """Three or more marks of a code fence, which counts where only white space stands before it on its line."""
         marks = _FENCE.match(text, at)
         assert marks is not None
-        if marks.end() == len(text):  # it may go on
+        if marks.end() == len(text) and len(marks[0]) < _LONGEST_RUN:  # it may go on
             self._say(text[:at], out)
             self._held = text[at:]
             return ""
@@ -205,14 +247,31 @@ class TextReader:
         if at_line_start:
             self._in_code = False
             if not self._fence:
-                self._fence = run
+                self._fence, self._info = run, True
             elif run[0] == self._fence[0] and len(run) >= len(self._fence):
-                self._fence = ""
+                self._closing = True
         return text[marks.end() :]
+
+    def _end_fence(self) -> None:
+        self._fence, self._closing, self._info = "", False, False
+
+    def _judge_marks(self, line: str, *, ended: bool) -> None:
+        """What else stands on the line of a fence's marks: behind closing ones nothing, behind opening ones no mark."""
+        if self._closing and line.strip():
+            self._closing = False
+        if self._info and self._fence[0] == "`" and "`" in line:  # ```code``` within a line
+            self._end_fence()
+            self._in_code = True
+        if ended and self._closing:
+            self._end_fence()
+        self._info = self._info and not ended
 
     def _say(self, text: str, out: list[Piece]) -> None:
         if not text:
             return
+        if self._closing or self._info:
+            first, end, _ = text.partition("\n")
+            self._judge_marks(first, ended=bool(end))
         line, newline, last = text.rpartition("\n")
         if newline:
             self._blank_line, self._in_code = True, False
@@ -220,10 +279,12 @@ class TextReader:
             last = line + last
         self._blank_line = self._blank_line and not last.strip(_BLANK)
         self._in_code ^= bool(last.count("`") % 2)
-        if self._behind:
-            text, self._blanks = self._blanks + text, ""
-            if text.isspace():
-                self._blanks = text
-                return
-            self._behind = False
-        out.append(Said(text))
+        if not self.called:
+            out.append(Said(text))
+            return
+        said = text.rstrip()
+        if said:
+            out.append(Said("".join([*self._blanks, said])))
+            self._blanks = []
+        if len(said) < len(text):
+            self._blanks.append(text[len(said) :])

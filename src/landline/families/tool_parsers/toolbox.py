@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -33,6 +33,20 @@ class RequestTools:
     def properties(self, name: str) -> Mapping[str, Any]:
         found = self.schema(name).get("properties")
         return cast("Mapping[str, Any]", found) if isinstance(found, dict) else {}
+
+    def fitting(self, arguments: Collection[str]) -> str | None:
+        given = set(arguments)
+        names = [name for name in self._tools if given and self._fits(name, given)]
+        return names[0] if len(names) == 1 else None
+
+    def _fits(self, name: str, given: set[str]) -> bool:
+        needed = self.schema(name).get("required")
+        told = (
+            {word for word in cast("list[object]", needed) if isinstance(word, str)}
+            if isinstance(needed, list)
+            else set[str]()
+        )
+        return told <= given <= self.properties(name).keys()
 
     def schema(self, name: str) -> Mapping[str, Any]:
         """The JSON Schema of a tool's arguments; empty for an unknown tool, or a schema that is no object."""
