@@ -52,6 +52,11 @@ class ValueEnd:
     def begun(self) -> bool:
         return self._in is not _In.NOTHING
 
+    @property
+    def in_string(self) -> bool:
+        """Whether what came last belongs to a string that is not surely closed."""
+        return self._in in (_In.STRING, _In.QUOTED, _In.LISTED)
+
     def resume(self) -> None:
         """What it stopped at, which is fed next, belongs to the value."""
         self.stopped, self._resumed = False, True

@@ -7,19 +7,46 @@ from __future__ import annotations
 
 from functools import cache
 
-from landline.families.tool_parsers import dsml, gemma, glm, hy, kimi_k3, minimax, minimax_m3, muse, qwen_xml
+from landline.families.tool_parsers import (
+    bare_json,
+    deepseek,
+    dsml,
+    gemma,
+    glm,
+    harmony,
+    hy,
+    inkling,
+    kimi,
+    kimi_k3,
+    llama,
+    minimax,
+    minimax_m3,
+    mistral,
+    muse,
+    plamo,
+    pythonic,
+    qwen_xml,
+    tagged_json,
+)
 from landline.families.tool_parsers.syntax import Syntax
 from landline.families.tool_parsers.text import Openers
 
+# The first is that of a model nobody knows, where tools are told in words.
 EVERY: tuple[Syntax, ...] = (
+    *tagged_json.SYNTAXES,
     qwen_xml.QWEN_XML,
     glm.GLM,
     glm.GLM_COMPACT,
     minimax.MINIMAX_M2,
     minimax_m3.MINIMAX_M3,
+    *kimi.SYNTAXES,
+    kimi_k3.KIMI_K3,
+    *deepseek.SYNTAXES,
     dsml.DEEPSEEK_V4,
     dsml.DEEPSEEK_V32,
-    kimi_k3.KIMI_K3,
+    dsml.DEEPSEEK_V41,
+    *harmony.SYNTAXES,
+    *mistral.SYNTAXES,
     gemma.GEMMA4,
     gemma.FUNCTION_GEMMA,
     muse.MUSE,
@@ -27,6 +54,11 @@ EVERY: tuple[Syntax, ...] = (
     hy.HY_V4,
     qwen_xml.SEED_OSS,
     qwen_xml.MIMO,
+    *inkling.SYNTAXES,
+    *plamo.SYNTAXES,
+    *pythonic.SYNTAXES,
+    *llama.SYNTAXES,
+    *bare_json.SYNTAXES,
 )
 
 
