@@ -2,8 +2,8 @@
 
 The token is the word DSML between two full-width bars. The block's name changes with the version, V4.1 puts a space
 behind the token. The bars come as ASCII too, doubled or spaced, and some servers lose the whole token, so every tag is
-read with and without it. `string="true"` says that the value is a text, `"false"` or nothing that it is JSON; the
-tool's schema has the last word.
+read with and without it; the tags of one parameter are spelled alike. `string="true"` says that the value is a text,
+`"false"` or nothing that it is JSON; the tool's schema has the last word.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from landline.families.tool_parsers.written import members
 _MARK = "｜DSML｜"
 _BLOCKS = ("tool_calls", "function_calls", "toolcalls", "tool_use", "calls", "tool")
 _TOKEN = Part(
-    r"\s?(?:[｜|]{1,2}\s?DSML\s?[｜|]{1,2})?\s?", r"\s?(?:[｜|]{0,2}\s?(?:D(?:S(?:ML?)?)?)?\s?[｜|]{0,2})?\s?"
+    r"(?P<mark>\s?(?:[｜|]{1,2}\s?DSML\s?[｜|]{1,2})?\s?)", r"\s?(?:[｜|]{0,2}\s?(?:D(?:S(?:ML?)?)?)?\s?[｜|]{0,2})?\s?"
 )
 _TOKENS = ("｜DSML｜", "|DSML|", "||DSML||", "｜｜DSML｜｜", " | DSML | ", " ｜ DSML ｜ ", " || DSML || ")
 

@@ -42,6 +42,9 @@ class Grammar(Struct, frozen=True, kw_only=True):
     fits. `loose_needs_key`: a loose tag counts only with the name of a parameter that the tool has. `nests`: a value
     may consist of further parameters, and closing tags name what they close. `reads`: how a parameter's tag says that
     its value is to be read. `tailed`: a Kind.TAIL may follow the block, and belongs to it.
+
+    Where tags may be spelled differently, their field `mark` says how: in a value only those count that are spelled
+    like the parameter's own.
     """
 
     shapes: Shapes
@@ -77,6 +80,7 @@ class TagReader:
         self._given: set[str] = set()
         self._writer = ArgumentWriter({})
         self._key = ""
+        self._mark = ""
         self._discards = False
         self._loose = False
         self._fresh = True  # nothing of the value was there yet
@@ -202,7 +206,7 @@ class TagReader:
         self._out.append(Ended(whole))
 
     def _start_value(self, key: str, tag: Tag) -> None:
-        self._key, self._at = key, tag.end
+        self._key, self._at, self._mark = key, tag.end, tag.field("mark").strip()
         self._discards = tag.kind is Kind.BROKEN
         self._broken |= self._discards
         self._loose = tag.kind in (Kind.LOOSE, Kind.BROKEN)
@@ -228,6 +232,9 @@ class TagReader:
                 self._leave()
             return False
         self._grow(tag.start)
+        if tag.field("mark").strip() != self._mark:
+            self._grow(tag.end)
+            return True
         ends = self._ends(tag)
         if ends is None:
             return False
@@ -299,9 +306,9 @@ class TagReader:
 
     def _fits(self, chain: tuple[Kind, ...], following: Tag) -> bool:
         """Whether closing tags, together with what follows them, end the value."""
-        if following.kind is Kind.END:
-            return True
         ours = any(not self._nested[_RANKS[kind]] for kind in chain)
+        if following.kind is Kind.END:
+            return ours or chain[0] is Kind.PARAMETER_END
         if following.kind in _PARAMETERS:
             known = not self._grammar.nests and self._is_new(following) and self._name_of(following) not in self._inner
             return chain == (Kind.PARAMETER_END,) and (ours or known)
