@@ -38,8 +38,9 @@ def types_of(schema: object, depth: int = 0) -> frozenset[str]:
         return STRING_ONLY
     declared = cast("dict[str, Any]", schema)
     told: object = declared.get("type")
-    names = {name for name in (cast("list[object]", told) if isinstance(told, list) else [told]) if name is not None}
-    found = {_ALIASES.get(name, name) for name in names if isinstance(name, str)}
+    listed = cast("list[object]", told) if isinstance(told, list) else [told]
+    names = {name.lower() for name in listed if isinstance(name, str)}
+    found = {_ALIASES.get(name, name) for name in names}
     values: object = declared.get("enum")
     if not found and isinstance(values, list):
         found = {_type_of(value) for value in cast("list[object]", values)}
@@ -51,7 +52,10 @@ def types_of(schema: object, depth: int = 0) -> frozenset[str]:
 
 
 def read_as(text: str, schema: object) -> object:
-    """The value that `text` stands for; the text itself where the schema allows a string, or where nothing fits."""
+    """The value that `text` stands for: the text itself where the schema allows a string and nothing narrower fits.
+
+    Where no string is allowed and nothing fits, it is what it is in JSON, if it is any.
+    """
     types = types_of(schema)
     if types == STRING_ONLY:
         return text
@@ -64,7 +68,10 @@ def read_as(text: str, schema: object) -> object:
             return read(text)
         except (_Not, ValueError, RecursionError):
             continue
-    return text
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _type_of(value: object) -> str:

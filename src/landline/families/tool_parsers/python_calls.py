@@ -18,7 +18,8 @@ _RENAMED = "_landline_keyword"  # behind a keyword that a model took for the nam
 _KEYWORD = re.compile(rf"\b({'|'.join(keyword.kwlist)})(?=\s*=(?!=))")
 _HYPHEN = "_landline_hyphen_"  # for one in a tool's name
 _IN_NAME = re.compile(r"(?<=\w)-(?=[\w.-]*\()")
-_WRONG_ESCAPE = re.compile(r"\\(?:x(?![0-9a-fA-F]{2})|u(?![0-9a-fA-F]{4})|U(?!00[01][0-9a-fA-F]{5})|N)|\\.", re.DOTALL)
+_HALF_ESCAPE = r"\\(?:x(?![0-9a-fA-F]{2})|u(?![0-9a-fA-F]{4})|U(?!00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4})|N)"
+_ESCAPES = re.compile(rf"(?P<half>{_HALF_ESCAPE})|\\.", re.DOTALL)
 _RAW = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\x00"})
 _STRING = re.compile(
     r"'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL
@@ -150,7 +151,7 @@ def _mended(source: str) -> str:
     end = 0
     for string in _STRING.finditer(source):
         parts.append(_nameable(source[end : string.start()]))
-        parts.append(_WRONG_ESCAPE.sub(_escaped, string[0]).translate(_RAW))
+        parts.append(_ESCAPES.sub(_escaped, string[0]).translate(_RAW))
         end = string.end()
     return "".join([*parts, _nameable(source[end:])])
 
@@ -160,8 +161,7 @@ def _nameable(code: str) -> str:
 
 
 def _escaped(found: re.Match[str]) -> str:
-    wrong = len(found[0]) == 2 and found[0][1] in "xuUN"
-    return f"\\{found[0]}" if wrong else found[0]
+    return f"\\{found[0]}" if found["half"] else found[0]
 
 
 def _call(node: ast.expr) -> tuple[str, str]:

@@ -1,0 +1,100 @@
+"""Calls in JSON and in Python: found in any text under any cut, read back as they were written, lost never."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landline.families.tool_parsers.syntax import Syntax
+from tests.fakes.tool_calls import JSON_SYNTAXES, calls_in, read, said, toolbox, values_in, written
+
+TOOLS = toolbox(write={}, read={}, **{"mcp__a-b": {}})
+MARKS = sorted({opener for syntax in JSON_SYNTAXES for opener in syntax.openers})
+MARKS += ["</tool_call>", "<|tool_call_end|>", "```json\n", "```\n", "<|message|>", "[ARGS]", "]", "}}", '"', "\\", "'"]
+TEXTS = st.lists(st.sampled_from(MARKS) | st.text(max_size=5), max_size=5).map("".join)
+LEAVES = (
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=6
+)
+NAMES = st.sampled_from(["write", "read", "mcp__a-b"])
+CALLS = st.lists(st.tuples(NAMES, st.dictionaries(TEXTS, VALUES, max_size=3)), min_size=1, max_size=3)
+PROSE = st.text(st.sampled_from("ab .,\né"), max_size=12)
+SYNTAXES = st.sampled_from(JSON_SYNTAXES)
+CUTS = st.lists(st.integers(1, 300), max_size=12) | st.integers(1, 5)
+# Marks that say nothing but what kind of message follows are dropped, even if no call does.
+DROPPING = ("harmony", "inkling")
+KEEPING = tuple(syntax for syntax in JSON_SYNTAXES if syntax.name not in DROPPING)
+KEYWORDS = st.sampled_from(
+    ['"name": ', '"write"', ", ", '"arguments": ', "{", "}", "[", "]", "write(", "path=", ")", "write", ": "]
+)
+GARBAGE = st.lists(st.sampled_from(MARKS) | KEYWORDS | st.text(max_size=3), max_size=14).map("".join)
+
+
+@given(SYNTAXES, CALLS, PROSE, PROSE, CUTS)
+def test_calls_in_text(syntax: Syntax, calls: list[tuple[str, Any]], before: str, behind: str, cuts: Any) -> None:
+    if syntax.sole:
+        before, behind = "\n" * len(before), " " * len(behind)
+    text = before + syntax.write(written(*calls)) + behind
+    whole = read(text, tools=TOOLS)
+    assert values_in(whole) == calls
+    assert "".join(said(whole).split()) == "".join((before + behind).split())
+    assert read(text, tools=TOOLS, cuts=cuts) == whole
+
+
+@pytest.mark.parametrize("syntax", JSON_SYNTAXES, ids=lambda syntax: syntax.name)
+@given(calls=CALLS)
+def test_what_is_written_is_read_back(syntax: Syntax, calls: list[tuple[str, Any]]) -> None:
+    found = read(syntax.write(written(*calls)), (syntax,), tools=TOOLS, cuts=3)
+    assert values_in(found) == calls
+    assert said(found) == ""
+
+
+@pytest.mark.parametrize("syntax", JSON_SYNTAXES, ids=lambda syntax: syntax.name)
+def test_no_calls_are_written_as_nothing(syntax: Syntax) -> None:
+    assert syntax.write([]) == ""
+
+
+@given(SYNTAXES, CALLS, st.data())
+def test_a_cut_output_gives_no_call_that_was_not_whole(
+    syntax: Syntax, calls: list[tuple[str, Any]], data: st.DataObject
+) -> None:
+    text = syntax.write(written(*calls))
+    text = text[: data.draw(st.integers(0, len(text)))]
+    found = calls_in(read(text, tools=TOOLS))
+    whole = [(name, json.loads(arguments)) for name, arguments, is_whole in found if is_whole]
+    assert whole == calls[: len(whole)]
+    assert all(is_whole for _, _, is_whole in found[:-1])
+
+
+@given(GARBAGE, CUTS, st.booleans())
+def test_garbage_is_text(text: str, cuts: Any, alone: bool) -> None:
+    whole = read(text, KEEPING, tools=TOOLS, alone=alone)
+    assert read(text, KEEPING, tools=TOOLS, alone=alone, cuts=cuts) == whole
+    if not calls_in(whole):
+        assert said(whole) == text
+    everything = read(text, tools=TOOLS, alone=alone)
+    assert read(text, tools=TOOLS, alone=alone, cuts=cuts) == everything
+    calls_in(everything)
+
+
+@given(SYNTAXES, CALLS, st.data())
+def test_broken_calls_are_the_same_in_any_cut(
+    syntax: Syntax, calls: list[tuple[str, Any]], data: st.DataObject
+) -> None:
+    text = syntax.write(written(*calls))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place, length = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 4))
+        text = (
+            text[:place]
+            + data.draw(st.sampled_from(["", "<", "{", '"', "}", "'", "]", "\n", "```"]))
+            + text[place + length :]
+        )
+    whole = read(text, tools=TOOLS)
+    calls_in(whole)
+    assert read(text, tools=TOOLS, cuts=data.draw(CUTS)) == whole
