@@ -213,30 +213,23 @@ def test_row_4_43_two_calls_alike_are_two_and_the_last_key_wins() -> None:
     assert got(f"<tool_call>\n<function=Bash>\n{twice}\n</function>\n</tool_call>", parser="qwen3_coder").calls == [LS]
 
 
+IN_JSON = '{"file_path": "a", "content": '
+IN_QWEN = "<function=Write>\n<parameter=file_path>\na\n</parameter>\n<parameter=content>\n"
+IN_GLM = "<tool_call>Write\n<arg_key>file_path</arg_key><arg_value>a</arg_value><arg_key>content</arg_key><arg_value>"
+WRITTEN = {  # what stands before and behind the content
+    "hermes": ('<tool_call>\n{"name": "Write", "arguments": ' + IN_JSON, "}}\n</tool_call>"),
+    "kimi_k2": ("<|tool_call_begin|>functions.Write:0<|tool_call_argument_begin|>" + IN_JSON, "}<|tool_call_end|>"),
+    "mistral": ("[TOOL_CALLS]Write[ARGS]" + IN_JSON, "}"),
+    "qwen3_coder": ("<tool_call>\n" + IN_QWEN, "\n</parameter>\n</function>\n</tool_call>"),
+    "glm47": (IN_GLM, "</arg_value></tool_call>"),
+}
+
+
 @pytest.mark.row("4.44")
-@pytest.mark.parametrize(
-    ("parser", "written"),
-    [
-        (
-            "hermes",
-            '<tool_call>\n{{"name": "Write", "arguments": {{"file_path": "a", "content": {json}}}}}\n</tool_call>',
-        ),
-        (
-            "qwen3_coder",
-            "<tool_call>\n<function=Write>\n<parameter=file_path>\na\n</parameter>\n<parameter=content>\n{raw}\n</parameter>\n</function>\n</tool_call>",
-        ),
-        (
-            "kimi_k2",
-            '<|tool_call_begin|>functions.Write:0<|tool_call_argument_begin|>{{"file_path": "a", "content": {json}}}<|tool_call_end|>',
-        ),
-        ("mistral", '[TOOL_CALLS]Write[ARGS]{{"file_path": "a", "content": {json}}}'),
-        (
-            "glm47",
-            "<tool_call>Write\n<arg_key>file_path</arg_key><arg_value>a</arg_value><arg_key>content</arg_key><arg_value>{raw}</arg_value></tool_call>",
-        ),
-    ],
-)
-def test_row_4_44_marks_inside_an_argument(parser: str, written: str) -> None:
+@pytest.mark.parametrize("parser", WRITTEN)
+def test_row_4_44_marks_inside_an_argument(parser: str) -> None:
+    before, behind = WRITTEN[parser]
     content = f"x {EVERY_MARK} y"
-    answer = got(written.format(json=json.dumps(content), raw=content), parser=parser)
+    written = content if parser in ("qwen3_coder", "glm47") else json.dumps(content)
+    answer = got(before + written + behind, parser=parser)
     assert answer.said == [("Write", {"file_path": "a", "content": content})]

@@ -26,6 +26,7 @@ _STOPS = {mark: re.compile(rf"[\\{mark}]") for mark in "\"'"}
 _NEXT_KEY = re.compile(
     r",[ \t\r\n]*(?:\"(?P<double>[^\"\\\n]{0,128})\"[ \t\r\n]*:|'(?P<single>[^'\\\n]{0,128})'[ \t\r\n]*:|\})"
 )
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _FENCE = re.compile(r"\s*```[a-z]*\s*")
 _MARKUP = re.compile(r"</?[\w:]{1,40}>|<\|[^|<>]{1,40}\|>|```")
 _LONGEST_MARKUP = 48
@@ -67,7 +68,14 @@ def is_over(text: str) -> bool:
     if read_lenient(text) is not UNREAD:
         return True
     bare = _bare(text)
-    return bare.endswith(("}", "]")) and ValueEnd().feed(bare) == len(bare)
+    return bare.endswith(("}", "]")) and (ValueEnd().feed(bare) == len(bare) or _closed(bare))
+
+
+def _closed(text: str) -> bool:
+    """Whether all brackets outside of what looks like strings are closed, and the last quotation mark too."""
+    rest = _STRING.sub("", text)
+    opened = sum(rest.count(mark) for mark in "{[")
+    return '"' not in rest and opened == sum(rest.count(mark) for mark in "}]")
 
 
 class _Odd(Exception):

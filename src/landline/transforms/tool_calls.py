@@ -60,6 +60,7 @@ class RecoverCalls:
         self._structured = False  # the backend parses calls itself
         self._recovered: list[tuple[str, list[str]]] = []
         self._cut = False  # the last recovered call
+        self._owed: list[Piece] = []
 
     def push(self, events: list[Event]) -> list[Event]:
         if self._untouched(events):
@@ -98,6 +99,7 @@ class RecoverCalls:
     # ------------------------------------------------------------------------------------------------ blocks
 
     def _start(self, event: BlockStart) -> None:
+        self._pay(cut=False)
         self._thinking = event.kind is BlockKind.THINKING
         if event.kind is BlockKind.TOOL_USE:
             self._structured = self._spoke = True
@@ -120,11 +122,22 @@ class RecoverCalls:
 
     def _stop(self) -> None:
         if self._reader is not None:
-            self._take(self._reader.close(), RECOVERED)
+            self._owe(self._reader.close())
             self._reader = None
         self._thinking = False
-        if not self._cut:  # one that was cut stays open until the end says so: what is closed is taken for whole
+        if not self._cut and not self._owed:  # open until the end says how it ended: what is closed counts as whole
             self._sink.close()
+
+    def _owe(self, pieces: list[Piece]) -> None:
+        """What ends a call only because the text ends waits until it is known why that ended."""
+        if pieces and isinstance(pieces[0], Argued | Ended):
+            self._owed = pieces
+        else:
+            self._take(pieces, RECOVERED)
+
+    def _pay(self, *, cut: bool) -> None:
+        pieces, self._owed = self._owed, []
+        self._take([Ended(whole=False)] if pieces and cut else pieces, RECOVERED)
 
     def _say(self, text: str) -> None:
         self._spoke = True
@@ -160,6 +173,7 @@ class RecoverCalls:
             self._tail.append(text)
 
     def _end(self, event: ResponseEnd) -> ResponseEnd:
+        self._pay(cut=event.stop_reason is StopReason.MAX_TOKENS)
         if self._tail and not self._spoke and event.stop_reason is not StopReason.MAX_TOKENS:
             self._read_thinking()
         if not self._recovered:

@@ -16,6 +16,7 @@ from landline.families.tool_parsers import (
     harmony,
     hy,
     inkling,
+    k2_horizon,
     kimi,
     kimi_k3,
     llama,
@@ -26,6 +27,7 @@ from landline.families.tool_parsers import (
     plamo,
     pythonic,
     qwen_xml,
+    step3,
     tagged_json,
 )
 from landline.families.tool_parsers.syntax import Syntax
@@ -38,6 +40,9 @@ EVERY: tuple[Syntax, ...] = (
     glm.GLM,
     glm.GLM_COMPACT,
     minimax.MINIMAX_M2,
+    minimax.DOTS,
+    step3.STEP3,
+    k2_horizon.K2_HORIZON,
     minimax_m3.MINIMAX_M3,
     *kimi.SYNTAXES,
     kimi_k3.KIMI_K3,
@@ -45,7 +50,6 @@ EVERY: tuple[Syntax, ...] = (
     dsml.DEEPSEEK_V4,
     dsml.DEEPSEEK_V32,
     dsml.DEEPSEEK_V41,
-    *harmony.SYNTAXES,
     *mistral.SYNTAXES,
     gemma.GEMMA4,
     gemma.FUNCTION_GEMMA,
@@ -54,7 +58,6 @@ EVERY: tuple[Syntax, ...] = (
     hy.HY_V4,
     qwen_xml.SEED_OSS,
     qwen_xml.MIMO,
-    *inkling.SYNTAXES,
     *plamo.SYNTAXES,
     *pythonic.SYNTAXES,
     *llama.SYNTAXES,
@@ -62,9 +65,14 @@ EVERY: tuple[Syntax, ...] = (
 )
 
 
+# They take marks out of the text even where no call stands: only for models that write such marks around everything.
+OF_THEIR_FAMILY: tuple[Syntax, ...] = (*harmony.SYNTAXES, *inkling.SYNTAXES)
+
+
 def in_order(parsers: tuple[str, ...]) -> tuple[Syntax, ...]:
     """Every syntax, those that vLLM's `parsers` read before the others, in their order."""
-    own = [syntax for parser in parsers for syntax in EVERY if parser in syntax.parsers]
+    known = (*EVERY, *OF_THEIR_FAMILY)
+    own = [syntax for parser in parsers for syntax in known if parser in syntax.parsers]
     return tuple({syntax.name: syntax for syntax in (*own, *EVERY)}.values())
 
 

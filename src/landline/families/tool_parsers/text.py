@@ -87,7 +87,8 @@ class TextReader:
         self._given_back = 0  # characters that were no call after all
         self._won = False  # one reader is left, and has begun a call
         self._raw: list[str] = []  # since the opener, while no reader has won
-        self._blanks: list[str] = []  # white space behind a call: said only if text follows
+        self._behind = False  # nothing but white space came since the last call
+        self._blanks: list[str] = []  # that white space: said only if text follows
 
     def passes(self, text: str) -> bool:
         """Whether `text` holds nothing that matters here and may leave without being fed. Asked for every delta."""
@@ -100,7 +101,7 @@ class TextReader:
     def feed(self, text: str) -> list[Piece]:
         out: list[Piece] = []
         self._take(text, out)
-        waits = self._held or self._readers or self._blanks or self._closing
+        waits = self._held or self._readers or self._behind or self._closing
         self._idle = not (waits or self._in_code or self._alone)
         return out
 
@@ -151,6 +152,7 @@ class TextReader:
 
     def _over(self, reader: Reader, fed: int) -> str:
         self._give_back(len(reader.rest) - fed)
+        self._behind = self._behind or self._won
         self._readers, self._raw, self._won, self._sole = [], [], False, False
         self._blank_line, self._in_code = True, False
         return reader.rest
@@ -279,12 +281,8 @@ class TextReader:
             last = line + last
         self._blank_line = self._blank_line and not last.strip(_BLANK)
         self._in_code ^= bool(last.count("`") % 2)
-        if not self.called:
-            out.append(Said(text))
+        if self._behind and text.isspace():
+            self._blanks.append(text)
             return
-        said = text.rstrip()
-        if said:
-            out.append(Said("".join([*self._blanks, said])))
-            self._blanks = []
-        if len(said) < len(text):
-            self._blanks.append(text[len(said) :])
+        out.append(Said("".join([*self._blanks, text])))
+        self._behind, self._blanks = False, []
