@@ -1,7 +1,7 @@
 """What to change for each cause, by kind of server: the exact flag or setting.
 
 Pure. Flags of vLLM and llama.cpp were seen in their programs; those of SGLang, Ollama and LM Studio are from their
-documentation. The parsers that a family needs come from `family_parsers` alone.
+documentation. The parsers that a family needs stand in its row.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from landline.clients.checking.causes import Cause, Fault
+from landline.families.rows import Family
 from landline.upstream.dialects import GOOD_WINDOW, BackendKind
 
 
@@ -19,37 +20,9 @@ class Parsers(Struct, frozen=True):
     reasoning: str = ""
 
 
-# By the name of a family in families.toml, until its rows say it themselves (vllm-project/recipes, 2026-08-21).
-KNOWN_PARSERS: dict[str, Parsers] = {
-    "qwen3.8": Parsers("qwen3_coder", "qwen3"),
-    "qwen3.6": Parsers("qwen3_coder", "qwen3"),
-    "glm-4.7": Parsers("glm47", "glm45"),
-    "glm-4.5": Parsers("glm45", "glm45"),
-    "nemotron-3": Parsers("qwen3_coder", "nemotron_v3"),
-    "deepseek-v4": Parsers("deepseek_v4", "deepseek_v4"),
-    "deepseek-v3.2": Parsers("deepseek_v32", "deepseek_v3"),
-    "kimi-k2": Parsers("kimi_k2", "kimi_k2"),
-    "minimax-m2": Parsers("minimax_m2", "minimax_m2"),
-    "gpt-oss": Parsers("openai", "openai_gptoss"),
-    "gemma-4": Parsers("gemma4", "gemma4"),
-    "mistral": Parsers("mistral", "mistral"),
-}
-# Families whose row covers models with different parsers: by a part of the model's name.
-_BY_NAME: tuple[tuple[str, Parsers], ...] = (
-    ("qwen3.5", Parsers("qwen3_coder", "qwen3")),
-    ("qwen3-coder", Parsers("qwen3_coder")),
-    ("qwen3-next", Parsers("hermes")),
-    ("qwen3", Parsers("hermes", "qwen3")),
-    ("qwen2.5", Parsers("hermes")),
-)
-
-
-def family_parsers(family: str, model: str) -> Parsers:
-    """What a model needs: the one place that knows where families say it."""
-    if family in KNOWN_PARSERS:
-        return KNOWN_PARSERS[family]
-    name = model.lower()
-    return next((parsers for part, parsers in _BY_NAME if part in name), Parsers())
+def family_parsers(family: Family | None) -> Parsers:
+    """What a model of a family needs."""
+    return Parsers(family.tool_parser, family.reasoning_parser) if family else Parsers()
 
 
 # SGLang has names of its own; what is not here is not known to be called the same.

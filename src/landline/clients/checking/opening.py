@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
-from importlib import resources
 
 import msgspec
 
@@ -18,12 +17,13 @@ from landline.clients.remote_gateway import gateway_base, served_models
 from landline.config.display import hide_logins
 from landline.config.settings import Settings
 from landline.errors import ErrorKind, LandlineError, SettingsError
-from landline.families.registry import read_families
+from landline.families.rows import Family
 from landline.server.journal import Journal
 from landline.server.run import running_gateway
 from landline.upstream.backend import Backend
 from landline.upstream.client import UpstreamClient
 from landline.upstream.dialects import BackendKind
+from landline.upstream.families import known_families
 from landline.upstream.probe import probe
 
 LONGEST_SILENCE_S = 3_600.0  # probes have limits of their own
@@ -64,7 +64,9 @@ async def remote_bench(settings: Settings, gateway: str, *, direct: bool) -> Asy
     asker = Asker(base, token=token, model=model, silence_s=LONGEST_SILENCE_S)
     with closing(asker):
         if direct:
-            backend = Backend(settings.backend.url, key=settings.backend.key, window=settings.backend.window)
+            families = known_families(settings.models.families)
+            own = settings.backend
+            backend = Backend(own.url, key=own.key, window=own.window, families=families)
             with closing(_client()) as client:
                 await probe(backend, client)
             _must_answer(backend)
@@ -95,7 +97,8 @@ async def _facts(backend: Backend, model: str) -> Server:
             window=backend.window(model),
             images=dialect.images,
             tool_choice=dialect.tool_choice,
-        )
+        ),
+        backend.family(model),
     )
 
 
@@ -110,15 +113,14 @@ async def _told(base: str, token: str, model: str, window: int) -> Server:
         pass
     kinds = {kind.value: kind for kind in BackendKind}
     kind = kinds.get(found.kind, BackendKind.UNKNOWN)
-    return _server(Server(url=_shown(found.url or base), kind=kind, model=model, window=window))
+    server = Server(url=_shown(found.url or base), kind=kind, model=model, window=window)
+    return _server(server, known_families().family(model))
 
 
-def _server(server: Server) -> Server:
-    """With what the table of families says of the model."""
-    table = resources.files("landline.families").joinpath("families.toml").read_bytes()
-    family = read_families(table).family(server.model)
+def _server(server: Server, family: Family | None) -> Server:
+    """With what the row of its family says of the model."""
     name = family.name if family else ""
-    return msgspec.structs.replace(server, family=name, parsers=family_parsers(name, server.model))
+    return msgspec.structs.replace(server, family=name, parsers=family_parsers(family))
 
 
 async def _version(backend: Backend) -> str:
