@@ -26,6 +26,7 @@ class Server(Struct, frozen=True, kw_only=True):
     parsers: Parsers = Parsers()
     images: bool | None = None
     tool_choice: bool = True  # whether the kind of server has the field
+    tools_in_words: bool = False  # its template has no place for tools
 
 
 class Finding(Struct, frozen=True):

@@ -44,7 +44,12 @@ async def window_room(bench: Bench) -> Finding:
 
 
 async def template_tools(bench: Bench) -> Finding:
-    """A template without a place for tools drops them in silence: the prompt is as long as without."""
+    """A template without a place for tools drops them in silence: the prompt is as long as without.
+
+    Where the server tells such a template, landline tells the tools in the prompt, which the model was not trained for.
+    """
+    if bench.server.tools_in_words:
+        return fails(Cause.TOOLS_NOT_IN_TEMPLATE, "the chat template has no place for tools: they are told in words")
     try:
         without = await bench.asker.count(QUESTION)
         given = await bench.asker.count(QUESTION, tools=[WEATHER])

@@ -18,6 +18,7 @@ from landline.config.display import hide_logins
 from landline.config.settings import Settings
 from landline.errors import ErrorKind, LandlineError, SettingsError
 from landline.families.rows import Family
+from landline.protocols.openai_chat.dialect import Tooling
 from landline.server.journal import Journal
 from landline.server.run import running_gateway
 from landline.upstream.backend import Backend
@@ -97,6 +98,7 @@ async def _facts(backend: Backend, model: str) -> Server:
             window=backend.window(model),
             images=dialect.images,
             tool_choice=dialect.tool_choice,
+            tools_in_words=dialect.tools is Tooling.WORDS,
         ),
         backend.family(model),
     )
