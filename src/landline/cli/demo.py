@@ -75,14 +75,16 @@ def _program(*, assume_yes: bool) -> ClientProgram | None:
 
 
 async def _run(url: str, window: int, prompt: str, program: ClientProgram | None) -> int:
-    from landline.config.settings import Backend, Settings
+    from landline.config.settings import Backend, Models, Settings
     from landline.server.journal import Journal
     from landline.server.run import running_gateway
 
     journal = Journal()
     exchanges: list[Exchange] = []
     journal.observers.append(exchanges.append)
-    async with running_gateway(Settings(backend=Backend(url=url, window=window)), journal=journal) as gateway:
+    # Told in words, tools would only make the prompt longer: this model cannot call any.
+    settings = Settings(backend=Backend(url=url, window=window), models=Models(tools="native"))
+    async with running_gateway(settings, journal=journal) as gateway:
         await gateway.line.know()
         notice(f"gateway on {gateway.url}, model {gateway.model}, window {gateway.window:,} tokens")
         if program is None:

@@ -99,6 +99,14 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "for billing: the log keeps the true numbers. 0: off.",
         ),
     ] = 0
+    tools: Annotated[
+        Literal["auto", "native", "words"],
+        Meta(
+            description="How tools reach the model. native: the server's chat template writes them. words: landline "
+            "tells them in the prompt and reads the calls out of the text. auto: native, but words where the server "
+            "refuses tools for a model or its template has no place for them."
+        ),
+    ] = "auto"
     loop_limit: Annotated[
         int,
         Meta(

@@ -167,7 +167,7 @@ def known_backends(settings: Settings) -> tuple[Backend, ...]:
     native = own.protocol == "anthropic_messages"
     families = known_families(settings.models.families)
     return tuple(
-        Backend(url, key=own.key, window=own.window, native=native, families=families)
+        Backend(url, key=own.key, window=own.window, native=native, families=families, tools=settings.models.tools)
         for url in dict.fromkeys(base_url(url) for url in (own.url, *own.replicas))
     )
 

@@ -6,6 +6,7 @@ State lives here and nowhere else. It is filled by `probe.py` and corrected by w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -40,6 +41,7 @@ class Backend:
         window: int = 0,
         native: bool = False,
         families: Registry | None = None,
+        tools: Literal["auto", "native", "words"] = "auto",
     ) -> None:
         self.url = base_url(url)
         self.native = native
@@ -54,6 +56,7 @@ class Backend:
         self._configured_window = window
         self._bytes_per_token = FIRST_GUESS_BYTES_PER_TOKEN
         self._families = families or Registry()
+        self._tools = tools
         self._mends: dict[str, tuple[Mend, ...]] = {}  # by model: what its refusals taught
         self._thinking_in_text: dict[str, bool] = {}  # by model: what its answers showed
         self._matches: dict[str, Match | None] = {}  # by model
@@ -98,10 +101,11 @@ class Backend:
         dialect = with_family(DIALECTS[self.kind], self.family(model))
         if self.images is not None:
             dialect = msgspec.structs.replace(dialect, images=self.images)
-        if self._template_without_tools(model):
-            dialect = msgspec.structs.replace(dialect, tools=Tooling.WORDS)
         dialect = msgspec.structs.replace(dialect, thinking_in_text=self._thinking_in_text.get(model))
-        return changed(dialect, mends)
+        dialect = changed(dialect, mends)
+        if self._tools == "words" or (self._tools == "auto" and self._template_without_tools(model)):
+            dialect = msgspec.structs.replace(dialect, tools=Tooling.WORDS)
+        return dialect
 
     def _template_without_tools(self, model: str) -> bool:
         """Whether the server tells a chat template, and it mentions no tools: they would be dropped without a word."""
