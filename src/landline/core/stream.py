@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, Event
 
@@ -26,13 +26,24 @@ class StreamDecoder(Protocol):
 class Transform(Protocol):
     """Changes events on their way. What it holds back it must give out at the latest before ResponseEnd.
 
-    `reads_text`: whether it must see the deltas of text and thinking too. One that does returns the very list it was
-    given where it changed nothing, so that those behind it that do not read text need not be asked.
+    `reads_text`: whether it must see the deltas of text and thinking too.
     """
 
     reads_text: ClassVar[bool]
 
     def push(self, events: list[Event]) -> list[Event]: ...
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """A transform that reads words, but mostly has nothing to do with them."""
+
+    def passes(self, text: str) -> bool:
+        """Whether words of the open block may leave as they are. If so, it has taken what it needs to know of them.
+
+        `text` is that of one delta, or of several in a row.
+        """
+        ...
 
 
 class StreamEncoder(Protocol):
@@ -59,7 +70,7 @@ class Pipeline:
     def __init__(self, decoder: StreamDecoder, transforms: Sequence[Transform]) -> None:
         self._decoder = decoder
         self._transforms = tuple(transforms)
-        self._readers = tuple((at, one.push) for at, one in enumerate(self._transforms) if one.reads_text)
+        self._readers = tuple((at, _passing(one)) for at, one in enumerate(self._transforms) if one.reads_text)
         self._in_words = False  # the open block is text or thinking
 
     def feed(self, data: bytes) -> list[Event]:
@@ -81,11 +92,14 @@ class Pipeline:
         return self._push(events, 0)
 
     def _read(self, words: list[Event]) -> list[Event]:
-        """Words pass those that do not read them, until somebody makes something else of them."""
-        for at, push in self._readers:
-            events = push(words)
-            if events is not words:
-                return self._push(events, at + 1)
+        """Words pass until one that reads them has something to do with them."""
+        if not self._readers:
+            return words
+        deltas = cast("list[BlockDelta]", words)
+        text = deltas[0].text if len(deltas) == 1 else "".join([delta.text for delta in deltas])
+        for at, passes in self._readers:
+            if not passes(text):
+                return self._push(words, at)
         return words
 
     def _push(self, events: list[Event], first: int) -> list[Event]:
@@ -94,3 +108,11 @@ class Pipeline:
                 break  # held back
             events = transform.push(events)
         return events
+
+
+def _passing(transform: Transform) -> Callable[[str], bool]:
+    return transform.passes if isinstance(transform, Watcher) else _never
+
+
+def _never(text: str) -> bool:
+    return False

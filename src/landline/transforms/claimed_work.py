@@ -46,9 +46,13 @@ class NoticeClaims:
         self._pieces: list[str] = []
         self._size = 0
 
+    def passes(self, text: str) -> bool:
+        if self._in_text and self._size < MOST_READ:
+            self._pieces.append(text)
+            self._size += len(text)
+        return True
+
     def push(self, events: list[Event]) -> list[Event]:
-        if self._size >= MOST_READ and len(events) == 1 and type(events[0]) is BlockDelta:
-            return events
         for event in events:
             if type(event) is BlockDelta:
                 if self._in_text and self._size < MOST_READ:

@@ -71,6 +71,7 @@ class SplitThinking:
         self._sink = BlockSink()
         self._in = _In.TEXT
         self._words = False  # the open block is text of the backend's
+        self._alike = False  # and the one that leaves is the same, under the same number
         self._held = ""
         self._closer = ""
         self._guessed: list[str] = []  # thinking that was only supposed to be some
@@ -86,31 +87,32 @@ class SplitThinking:
         """Whether the backend leaves thinking in the text; None where this answer did not show it."""
         return None if self.learned is Learned.NOTHING else self.learned is Learned.LEAVES
 
+    def passes(self, text: str) -> bool:
+        if not self._alike:
+            return False
+        if self._words:
+            return self._in is _In.TEXT and not self._held and not self._suspicious(text)
+        if not self._spoke and not self._tools:
+            self._thought.append(text)
+        return True
+
     def push(self, events: list[Event]) -> list[Event]:
-        if self._untouched(events):
-            return events
         self._sink.out = []
         for event in events:
             self._event(event)
         return self._sink.out
-
-    def _untouched(self, events: list[Event]) -> bool:
-        """Nearly always: words of the open block of text, in which no closing mark begins."""
-        if not self._words or self._in is not _In.TEXT or self._held or self._sink.kind is not BlockKind.TEXT:
-            return False
-        for event in events:
-            if type(event) is not BlockDelta or event.index != self._sink.index or self._suspicious(event.text):
-                return False
-        return True
 
     def _event(self, event: Event) -> None:
         sink = self._sink
         match event:
             case BlockDelta(text=text):
                 self._delta(text)
+                kind = BlockKind.TEXT if self._words else BlockKind.THINKING
+                self._alike = sink.index == event.index and sink.kind is kind
             case BlockStart():
                 self._start(event)
             case BlockStop():
+                self._alike = False
                 if self._words:
                     self._end_text()
                 sink.close()
@@ -125,7 +127,7 @@ class SplitThinking:
     # ------------------------------------------------------------------------------------------------ blocks
 
     def _start(self, event: BlockStart) -> None:
-        self._words = event.kind is BlockKind.TEXT
+        self._words, self._alike = event.kind is BlockKind.TEXT, False
         if event.kind is BlockKind.THINKING:
             self.learned = Learned.PARSES
         elif event.kind is BlockKind.TOOL_USE:

@@ -35,12 +35,15 @@ class EndRepetition:
         self._usage = Usage()
         self._called = False
 
+    def passes(self, text: str) -> bool:
+        if self._size >= self._look_at:
+            return False
+        self._pieces.append(text)
+        self._size += len(text)
+        self._deltas += 1
+        return True
+
     def push(self, events: list[Event]) -> list[Event]:
-        if len(events) == 1 and self._size < self._look_at and type(only := events[0]) is BlockDelta:  # nearly always
-            self._pieces.append(only.text)
-            self._size += len(only.text)
-            self._deltas += 1
-            return events
         for at, event in enumerate(events):
             if type(event) is not BlockDelta:
                 self._other(event)

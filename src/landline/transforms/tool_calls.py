@@ -53,6 +53,7 @@ class RecoverCalls:
     def _reset(self) -> None:
         self._sink = BlockSink()
         self._reader: TextReader | None = None  # of the open text block
+        self._alike = False  # the open block of words is the one that comes in, under the same number
         self._thinking = False  # the open block
         self._tail: list[str] = []  # of the thinking, from its first suspicious character on
         self._tail_size = 0
@@ -62,23 +63,20 @@ class RecoverCalls:
         self._cut = False  # the last recovered call
         self._owed: list[Piece] = []
 
+    def passes(self, text: str) -> bool:
+        if not self._alike:
+            return False
+        if self._reader is not None:
+            return self._reader.passes(text)
+        if self._thinking and (self._tail or self._openers.suspicious(text)):
+            self._keep(text)
+        return True
+
     def push(self, events: list[Event]) -> list[Event]:
-        if self._untouched(events):
-            return events
         self._sink.out = []
         for event in events:
             self._event(event)
         return self._sink.out
-
-    def _untouched(self, events: list[Event]) -> bool:
-        """Nearly always: words of the open block, in which no call begins."""
-        reader = self._reader
-        if reader is None or self._sink.kind is not BlockKind.TEXT:
-            return False
-        for event in events:
-            if type(event) is not BlockDelta or event.index != self._sink.index or not reader.passes(event.text):
-                return False
-        return True
 
     def _event(self, event: Event) -> None:
         match event:
@@ -99,6 +97,7 @@ class RecoverCalls:
     # ------------------------------------------------------------------------------------------------ blocks
 
     def _start(self, event: BlockStart) -> None:
+        self._alike = False
         self._pay(cut=False)
         self._thinking = event.kind is BlockKind.THINKING
         if event.kind is BlockKind.TOOL_USE:
@@ -119,8 +118,12 @@ class RecoverCalls:
             self._say(event.text)
         else:
             self._take(self._reader.feed(event.text), RECOVERED)
+        self._alike = sink.index == event.index and sink.kind is (
+            BlockKind.THINKING if self._thinking else BlockKind.TEXT
+        )
 
     def _stop(self) -> None:
+        self._alike = False
         if self._reader is not None:
             self._owe(self._reader.close())
             self._reader = None

@@ -35,7 +35,7 @@ from landline.families.tool_parsers.text import Openers
 
 # The first is that of a model nobody knows, where tools are told in words.
 EVERY: tuple[Syntax, ...] = (
-    *tagged_json.SYNTAXES,
+    *(syntax for syntax in tagged_json.SYNTAXES if syntax not in tagged_json.BY_WORDS),
     qwen_xml.QWEN_XML,
     glm.GLM,
     glm.GLM_COMPACT,
@@ -65,8 +65,9 @@ EVERY: tuple[Syntax, ...] = (
 )
 
 
-# They take marks out of the text even where no call stands: only for models that write such marks around everything.
-OF_THEIR_FAMILY: tuple[Syntax, ...] = (*harmony.SYNTAXES, *inkling.SYNTAXES)
+# Only for models of their family: the first two take marks out of the text even where no call stands, the others begin
+# with ordinary letters, which every word of every answer would have to be held against.
+OF_THEIR_FAMILY: tuple[Syntax, ...] = (*harmony.SYNTAXES, *inkling.SYNTAXES, *tagged_json.BY_WORDS)
 
 
 def in_order(parsers: tuple[str, ...]) -> tuple[Syntax, ...]:

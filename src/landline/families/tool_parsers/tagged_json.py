@@ -116,3 +116,4 @@ SYNTAXES = (
     APERTUS,
     DOTS_JSON,
 )
+BY_WORDS = tuple(syntax for syntax in SYNTAXES if any(opener[0].isalpha() for opener in syntax.openers))
