@@ -18,7 +18,7 @@ from landline.policy.prefill import PrefillRate
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder
 from landline.protocols.openai_chat.stream import ChatStreamDecoder
 from landline.server.run import listen
-from tests.fakes.chat_stream import DONE, Answer, chunk, sse, usage_chunk
+from tests.fakes.chat_stream import DONE, Answer, call_delta, chunk, sse, usage_chunk
 from tests.fakes.gateway_client import ASKED, GatewayClient, gateway_to, request_body, until
 from tests.fakes.model_server import ModelServer
 from tests.fakes.stream_invariant import FAILED, check_silence, check_stream
@@ -368,3 +368,31 @@ async def test_row_8_13_ready_tells_what_requests_are_told(
     server.override = None
     monkeypatch.setattr("landline.server.health.ASK_AGAIN_S", 0)
     assert (await client.call("GET", "/ready")).status == 200
+
+
+HARMONY = 'unexpected tokens remaining in message header: Some("to=functions.x")'
+
+
+@pytest.mark.row("4.29")
+async def test_row_4_29_a_failure_of_harmony_is_asked_again(server: ModelServer, client: GatewayClient) -> None:
+    in_turn(server, json_answer(500, {"error": {"message": HARMONY}}), [Send(WHOLE)])
+    assert (await text_of(client))[0]["text"] == "whole"
+    assert len(server.chats) == 2
+
+
+@pytest.mark.row("4.48")
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "plain"])
+async def test_row_4_48_an_empty_call_is_asked_for_once_more(
+    server: ModelServer, client: GatewayClient, *, stream: bool
+) -> None:
+    def answer(body: Any) -> Any:
+        if body.get("stream"):
+            empty = sse(chunk(call_delta(0, "", name="", id="c0")), chunk({}, "tool_calls"), usage_chunk(9, 5), DONE)
+            return [Send(BEGIN + empty)]
+        return Answer(tool_calls=[("Bash", {"a": 1}, "c1")])
+
+    server.answer = answer
+    reply = await client.messages(request_body(tools=TOOLS, stream=stream))
+    folded = check_stream(reply.body, asked_model=ASKED, tools=["Bash"]).content if stream else reply.json["content"]
+    assert [(block["name"], block["input"]) for block in folded] == [("Bash", {"a": 1})]
+    assert len(server.chats) == 2
