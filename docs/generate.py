@@ -212,12 +212,59 @@ def _plain(text: str) -> str:
     return text.replace("<", "&lt;").replace(">", "&gt;")
 
 
+TOOL_CALLS_HEAD = """\
+# Tool calls
+
+<!-- Written by docs/generate.py from tests/golden/call_results.toml; do not edit. -->
+
+The {count} syntaxes in which landline finds calls that a server left in the text. Each has golden cases, written from
+its grammar: `tests/golden/tool_calls/`. A case passes if its calls and its text come out exactly, with all syntaxes
+read side by side, whole, character by character and in pieces of three: {passed} of {cases} pass.
+
+The same cases go to the parsers of vLLM {version} themselves (`uv run pytest -m vllm -k parsers`), as whole answers and
+as streams of one token at a time. *Same* counts the cases in which both give what the case says: the same calls by the
+values of their arguments, the same words (white space aside), and a call that the end of the output cut not as a whole
+one. Where vLLM does something else, the second table says what; nothing there is left unexplained. Where it says "every
+stream", whole answers alone are counted. *Parsers* are vLLM's names, and only the one under *Compared with* was asked.
+"""
+
+
+def tool_calls_page() -> str:
+    """One row per syntax, then what vLLM does otherwise."""
+    path = DOCS.parent / "tests" / "golden" / "call_results.toml"
+    record = tomllib.loads(path.read_text(encoding="utf-8"))
+    syntaxes: dict[str, Any] = record["syntaxes"]
+    cases, passed = (sum(one[key] for one in syntaxes.values()) for key in ("cases", "passed"))
+    head = TOOL_CALLS_HEAD.format(count=len(syntaxes), passed=passed, cases=cases, version=record["vllm"])
+    differences = [
+        (f"`{name}`", _plain(why), ", ".join(f"`{case}`" for case in where))
+        for name, one in syntaxes.items()
+        for why, where in one["differences"].items()
+    ]
+    titles = ("Syntax", "Parsers", "Cases", "Passed", "Compared with", "Same", "Differences")
+    rows = [_syntax_row(name, one) for name, one in syntaxes.items()]
+    return "\n".join(
+        [
+            head,
+            _table("## Syntaxes", titles, rows),
+            _table("## What vLLM does instead", ("Syntax", "In vLLM", "Cases"), differences),
+        ]
+    )
+
+
+def _syntax_row(name: str, told: dict[str, Any]) -> tuple[str, ...]:
+    parsers = ", ".join(f"`{parser}`" for parser in told["parsers"])
+    cases, passed, same, differences = map(str, (told["cases"], told["passed"], told["same"], len(told["differences"])))
+    return f"`{name}`", parsers, cases, passed, told["compared"], same, differences
+
+
 # Path below docs/ -> what writes it.
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "reference/settings.md": settings_page,
     "reference/landline.schema.json": schema_file,
     "reference/failure-modes.md": failure_modes_page,
     "reference/families.md": families_page,
+    "reference/tool-calls.md": tool_calls_page,
 }
 
 

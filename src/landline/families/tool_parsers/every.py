@@ -20,6 +20,7 @@ from landline.families.tool_parsers import (
     kimi,
     kimi_k3,
     llama,
+    message_marks,
     minimax,
     minimax_m3,
     mistral,
@@ -68,11 +69,12 @@ EVERY: tuple[Syntax, ...] = (
 # Only for models of their family: the first two take marks out of the text even where no call stands, the others begin
 # with ordinary letters, which every word of every answer would have to be held against.
 OF_THEIR_FAMILY: tuple[Syntax, ...] = (*harmony.SYNTAXES, *inkling.SYNTAXES, *tagged_json.BY_WORDS)
+MARKS: tuple[Syntax, ...] = message_marks.SYNTAXES  # the same, and no call among them
 
 
 def in_order(parsers: tuple[str, ...]) -> tuple[Syntax, ...]:
     """Every syntax, those that vLLM's `parsers` read before the others, in their order."""
-    known = (*EVERY, *OF_THEIR_FAMILY)
+    known = (*EVERY, *OF_THEIR_FAMILY, *MARKS)
     own = [syntax for parser in parsers for syntax in known if parser in syntax.parsers]
     return tuple({syntax.name: syntax for syntax in (*own, *EVERY)}.values())
 
