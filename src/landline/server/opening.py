@@ -111,7 +111,7 @@ class Opening:
         self.backend = line.backend_for(exchange)
         self.restoring = request.restoring
         self.cleared = request.cleared
-        self._thinking = request.thinking
+        self._recovery = request.recovery
         self.stops = conversation.stop_sequences
         self.most = conversation.max_tokens  # as the client asked
         self._window = self.backend.window(conversation.model)
@@ -295,8 +295,8 @@ class Opening:
 
     def learn(self, usage: Usage) -> None:
         """What a whole answer says about the backend."""
-        if self._thinking is not None and self._thinking.in_text is not None:
-            self.backend.learn_thinking(self._exchange.model_served, in_text=self._thinking.in_text)
+        if self._recovery is not None and self._recovery.in_text is not None:
+            self.backend.learn_thinking(self._exchange.model_served, in_text=self._recovery.in_text)
         if not usage.exact:
             return
         self._line.caches.answered(self._exchange, self.backend, usage)

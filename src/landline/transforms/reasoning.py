@@ -8,7 +8,6 @@ said once more as text: an answer is never lost as thinking.
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from typing import ClassVar
 
@@ -22,6 +21,7 @@ from landline.core.events import (
     ResponseStart,
 )
 from landline.core.exchange import Notes
+from landline.core.marks import Marks
 from landline.core.model import StopReason
 from landline.families.reasoning_parsers.delimiters import Delimiters
 from landline.transforms.blocks import BlockSink
@@ -60,7 +60,7 @@ class SplitThinking:
         self.learned = Learned.NOTHING
         self._openers = {opener: closer for opener, closer in marks.pairs}
         self._closers = tuple(dict.fromkeys(closer for _, closer in marks.pairs))
-        self._suspicious = re.compile("|".join(re.escape(closer[0]) for closer in self._closers) or "$^").search
+        self._marks = Marks(self._closers)
         self._notes = notes
         self._implied = implied and bool(marks.pairs)
         self._tools = tools
@@ -91,7 +91,7 @@ class SplitThinking:
         if not self._alike:
             return False
         if self._words:
-            return self._in is _In.TEXT and not self._held and not self._suspicious(text)
+            return self._in is _In.TEXT and not self._held and not (self._implied and self._marks.near(text))
         if not self._spoke and not self._tools:
             self._thought.append(text)
         return True
@@ -179,7 +179,7 @@ class SplitThinking:
     def _think(self, text: str) -> str:
         at = text.find(self._closer)
         if at < 0:
-            keep = _begun(text, self._closer)
+            keep = Marks((self._closer,)).begun(text)
             self._held = text[len(text) - keep :]
             self._thinks(text[: len(text) - keep])
             return ""
@@ -205,7 +205,7 @@ class SplitThinking:
             self._speak(text[:at])
             self._notes.repaired(STRAY)
             return text[at + len(closer) :]
-        keep = max((_begun(text, closer) for closer in self._closers), default=0)
+        keep = self._marks.begun(text)
         self._held = text[len(text) - keep :]
         self._speak(text[: len(text) - keep])
         return ""
@@ -243,11 +243,3 @@ class SplitThinking:
         elif self._in is _In.THOUGHT and not self._spoke:
             self._notes.alert(NEVER_CLOSED)
         self._sink.out.append(event)
-
-
-def _begun(text: str, mark: str) -> int:
-    """How many characters at the end of `text` may be the beginning of `mark`."""
-    for size in range(min(len(mark) - 1, len(text)), 0, -1):
-        if mark.startswith(text[-size:]):
-            return size
-    return 0

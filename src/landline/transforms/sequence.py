@@ -6,9 +6,12 @@ something that the client will see again adds its inverse to `Outbound.restoring
 
 from __future__ import annotations
 
+from functools import cache
+
 from msgspec import Struct
 
 from landline.core.exchange import Notes
+from landline.core.marks import Marks
 from landline.core.model import Cleared, Conversation
 from landline.core.stream import Transform
 from landline.families.reasoning_parsers.delimiters import delimiters
@@ -24,6 +27,7 @@ from landline.transforms.media import seen_images, visible_media
 from landline.transforms.names import plain_names
 from landline.transforms.prefix import system_in_place, without_billing_line
 from landline.transforms.reasoning import SplitThinking
+from landline.transforms.recovery import Recovery
 from landline.transforms.repetition import EndRepetition
 from landline.transforms.schemas import compilable
 from landline.transforms.stop_strings import own_stops
@@ -41,7 +45,7 @@ class Outbound(Struct, frozen=True):
     conversation: Conversation
     restoring: tuple[Transform, ...] = ()
     cleared: tuple[Cleared, ...] = ()  # on the client's wish; its answer says so
-    thinking: SplitThinking | None = None  # shows, behind the answer, where the backend leaves thinking
+    recovery: Recovery | None = None  # shows, behind the answer, where the backend leaves thinking
 
 
 def outbound(conversation: Conversation, dialect: Dialect, notes: Notes, *, loop_limit: int = STOPPED_AT) -> Outbound:
@@ -54,8 +58,7 @@ def outbound(conversation: Conversation, dialect: Dialect, notes: Notes, *, loop
     conversation = system_in_place(conversation, notes)
     conversation, renaming = plain_names(conversation, notes)
     conversation, stopping = own_stops(conversation, notes)
-    splitting = split_thinking(conversation, dialect, notes)
-    recovering = recovered_calls(conversation, dialect, notes)
+    recovering = recovery(conversation, dialect, notes)
     repairing = RepairCalls(conversation.tools, notes)  # of all tools, told in words or listed
     conversation = found_tools(conversation, dialect, notes)
     conversation = whole_history(conversation, notes)
@@ -64,8 +67,8 @@ def outbound(conversation: Conversation, dialect: Dialect, notes: Notes, *, loop
     conversation = with_text_behind(conversation, told)
     conversation = fitted(conversation, dialect, notes)
     loses_thinking(conversation, dialect, notes)
-    restoring = (*splitting, *recovering, *stopping, *watching, repairing, *renaming, ExplainThinkingOnly(notes))
-    return Outbound(conversation, restoring, edited.cleared, next(iter(splitting), None))
+    restoring = (recovering, *stopping, *watching, repairing, *renaming, ExplainThinkingOnly(notes))
+    return Outbound(conversation, restoring, edited.cleared, recovering)
 
 
 def fitted(conversation: Conversation, dialect: Dialect, notes: Notes) -> Conversation:
@@ -76,12 +79,28 @@ def fitted(conversation: Conversation, dialect: Dialect, notes: Notes) -> Conver
     return in_form(strict_turns(conversation, dialect, notes), dialect.call_ids, notes)
 
 
+def recovery(conversation: Conversation, dialect: Dialect, notes: Notes) -> Recovery:
+    """What finds calls and thinking in the text. Awake from the start where an answer may begin in thinking."""
+
+    def make() -> tuple[Transform, ...]:
+        return (*split_thinking(conversation, dialect, notes), *recovered_calls(conversation, dialect, notes))
+
+    asleep = bool(conversation.tools) and not _begins_in_thinking(conversation, dialect)
+    marks = all_marks(dialect.tool_parsers, dialect.reasoning_parser)
+    return Recovery(make, marks, openers(dialect.tool_parsers).starts, asleep=asleep)
+
+
+def _begins_in_thinking(conversation: Conversation, dialect: Dialect) -> bool:
+    implied = delimiters(dialect.reasoning_parser).implied and dialect.thinks is not False
+    return implied and conversation.thinking != "off" and dialect.thinking_in_text is not False
+
+
 def split_thinking(conversation: Conversation, dialect: Dialect, notes: Notes) -> tuple[SplitThinking, ...]:
     """What takes thinking out of the text, for a model that may think."""
     if dialect.thinks is False:
         return ()
     marks = delimiters(dialect.reasoning_parser)
-    implied = marks.implied and conversation.thinking != "off" and dialect.thinking_in_text is not False
+    implied = _begins_in_thinking(conversation, dialect)
     flags = f"vLLM: --reasoning-parser {dialect.reasoning_parser or 'of its family'}"
     return (SplitThinking(marks, notes, implied=implied, tools=bool(conversation.tools), flags=flags),)
 
@@ -95,3 +114,10 @@ def recovered_calls(conversation: Conversation, dialect: Dialect, notes: Notes) 
     flags = f"vLLM: --enable-auto-tool-choice --tool-call-parser {parser}"
     toolbox = RequestTools(conversation.tools)
     return (RecoverCalls(openers(dialect.tool_parsers), toolbox, notes, flags=flags),)
+
+
+@cache  # of constants: patterns are compiled once for each family that is met
+def all_marks(tool_parsers: tuple[str, ...], reasoning_parser: str) -> Marks:
+    """What a text must hold, or end in the beginning of, to be worth reading: marks of calls, thinking and code."""
+    thinking = [mark.strip() for pair in delimiters(reasoning_parser).pairs for mark in pair]
+    return Marks([*openers(tool_parsers).ordinary, *thinking, "`", "~"])

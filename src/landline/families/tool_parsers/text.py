@@ -8,8 +8,9 @@ refuse is text again, from its first character on.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from landline.core.marks import Marks
 from landline.families.tool_parsers.syntax import Called, Piece, Reader, Said, State, Syntax, Toolbox
 
 _FENCE = re.compile(r"`{3,}|~{3,}")
@@ -33,35 +34,24 @@ class Openers:
             for sole, openers in ((False, self.ordinary), (True, self.sole))
             for opener in openers
         }
-        marks = [*_FENCES, *self.ordinary]
-        self._beginnings = {mark[:size] for mark in marks for size in range(1, len(mark))}
-        self._longest = max(map(len, marks)) - 1
-        self._starts = re.compile(f"[{re.escape(''.join({mark[0] for mark in marks}))}]").finditer
-        self.suspicious = _suspicious(self.ordinary)
+        self._marks = Marks([*_FENCES, *self.ordinary])
+        self._near = Marks(["`", "~", *self.ordinary]).near
+        self.starts = frozenset(opener[0] for opener in self.sole)
 
     def of(self, opener: str, *, sole: bool) -> list[Syntax]:
         return self._syntaxes[opener, sole]
 
     def begun(self, text: str) -> int:
         """How many characters at the end of `text` may be the beginning of an opener or of a fence."""
-        for found in self._starts(text, max(0, len(text) - self._longest)):
-            if text[found.start() :] in self._beginnings:
-                return len(text) - found.start()
-        return 0
+        return self._marks.begun(text)
+
+    def suspicious(self, text: str) -> bool:
+        """Whether the text may hold a call or change a code fence, where nothing is held."""
+        return self._near(text)
 
     def may_grow(self, text: str) -> bool:
         """Whether `text`, which ends the input, may become a longer opener than the one it begins with."""
-        return text in self._beginnings
-
-
-def _suspicious(openers: Sequence[str]) -> Callable[[str], object]:
-    """Finds something in each text that may hold a call or change a fence, where nothing is held. Marks begin with a
-    character that is rare in prose; an opener that begins with a letter is looked for itself."""
-    marks = {opener[0] for opener in openers if not opener[0].isalpha()}
-    words = [opener for opener in openers if opener[0].isalpha()]
-    ends = {word[:size] for word in words for size in range(1, len(word))}
-    alternatives = [f"[{re.escape(''.join(marks))}`~\n]", *map(re.escape, words), *(f"{re.escape(e)}\\Z" for e in ends)]
-    return re.compile("|".join(alternatives)).search
+        return self._marks.begun(text) == len(text)
 
 
 _NO_OPENERS = Openers(())
@@ -94,14 +84,17 @@ class TextReader:
         """Whether `text` holds nothing that matters here and may leave without being fed. Asked for every delta."""
         if not self._idle or self._openers.suspicious(text):
             return False
-        if self._blank_line and not text.isspace():
+        line = text.rfind("\n")
+        if line >= 0:
+            self._blank_line = not text[line + 1 :].strip(_BLANK)
+        elif self._blank_line and not text.isspace():
             self._blank_line = False
         return True
 
     def feed(self, text: str) -> list[Piece]:
         out: list[Piece] = []
         self._take(text, out)
-        waits = self._held or self._readers or self._behind or self._closing
+        waits = self._held or self._readers or self._behind or self._closing or self._info
         self._idle = not (waits or self._in_code or self._alone)
         return out
 
