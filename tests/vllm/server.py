@@ -22,6 +22,7 @@ from tests.vllm.installed import WINDOW
 HERE = Path(__file__).resolve().parent
 START_S = 300.0
 SERVED = "tiny"
+PARSERS = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3")
 BLOCK = 128  # tokens of one block of the prefix cache on the CPU
 _COUNTER = re.compile(r"^(vllm:[a-z_]+)(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
@@ -70,7 +71,9 @@ class Vllm:
 
 
 @contextmanager
-def running(python: Path, model: Path, scratch: Path, *, arguments: Sequence[str] = ()) -> Iterator[Vllm]:
+def running(
+    python: Path, model: Path, scratch: Path, *, parsers: Sequence[str] = PARSERS, arguments: Sequence[str] = ()
+) -> Iterator[Vllm]:
     """vLLM on a free port, until the end of the block."""
     rules, log, port = scratch / "rules.json", scratch / "vllm.log", _free_port()
     rules.write_text("[]")
@@ -91,7 +94,7 @@ def running(python: Path, model: Path, scratch: Path, *, arguments: Sequence[str
         *("--load-format", "dummy", "--dtype", "bfloat16", "--enforce-eager", "--served-model-name", SERVED),
         *("--max-model-len", str(WINDOW), "--max-num-seqs", "8", "--enable-prompt-tokens-details"),
         "--enable-server-load-tracking",
-        *("--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--reasoning-parser", "qwen3"),
+        *parsers,
         *("--logits-processors", "scripted_logits:Scripted", "--host", "127.0.0.1", "--port", str(port)),
         *arguments,
     ]
