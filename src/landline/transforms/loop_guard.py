@@ -51,6 +51,8 @@ class Loop(msgspec.Struct, frozen=True):
 
 def stopped_or_told(conversation: Conversation, notes: Notes, *, limit: int = STOPPED_AT) -> Text | None:
     """What the model is to be told behind all else. Raises LandlineError when it was told often enough."""
+    if not _calls_alike(conversation.messages, min(limit or TOLD_AT, TOLD_AT)):
+        return None
     loop = loop_of(conversation.messages)
     if loop.count < TOLD_AT and not 0 < limit <= loop.count:
         return None
@@ -61,9 +63,23 @@ def stopped_or_told(conversation: Conversation, notes: Notes, *, limit: int = ST
     return Text(REPEATED.format(tools=loop.named, count=loop.count))
 
 
-def with_text_behind(conversation: Conversation, text: Text | None) -> Conversation:
-    """The same object where there is nothing to say."""
-    if text is None or not conversation.messages or conversation.messages[-1].role is not Role.USER:
+def _calls_alike(messages: tuple[Message, ...], answers: int) -> bool:
+    """Whether the last answers, so many, call tools of the same names, so that it is worth a closer look: seldom."""
+    names: list[list[str]] = []
+    for message in reversed(messages):
+        if message.role is not Role.ASSISTANT:
+            continue
+        names.append([block.name for block in message.blocks if type(block) is ToolUse])
+        if not names[-1] or names[-1] != names[0]:
+            return False
+        if len(names) == answers:
+            return True
+    return False
+
+
+def with_text_behind(conversation: Conversation, text: Text) -> Conversation:
+    """The same object where the user has not the last word."""
+    if not conversation.messages or conversation.messages[-1].role is not Role.USER:
         return conversation
     *before, last = conversation.messages
     return replace_messages(conversation, [*before, Message(Role.USER, (*last.blocks, text))])

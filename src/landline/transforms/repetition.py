@@ -36,7 +36,7 @@ class EndRepetition:
         self._called = False
 
     def passes(self, text: str) -> bool:
-        if self._size >= self._look_at:
+        if self._size + len(text) >= self._look_at:
             return False
         self._pieces.append(text)
         self._size += len(text)

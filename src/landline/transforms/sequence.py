@@ -64,7 +64,7 @@ def outbound(conversation: Conversation, dialect: Dialect, notes: Notes, *, loop
     conversation = whole_history(conversation, notes)
     conversation = visible_media(conversation, notes)
     conversation = with_native_ids(conversation)
-    conversation = with_text_behind(conversation, told)
+    conversation = with_text_behind(conversation, told) if told else conversation
     conversation = fitted(conversation, dialect, notes)
     loses_thinking(conversation, dialect, notes)
     restoring = (recovering, *stopping, *watching, repairing, *renaming, ExplainThinkingOnly(notes))
@@ -112,7 +112,7 @@ def recovered_calls(conversation: Conversation, dialect: Dialect, notes: Notes) 
         return ()
     parser = dialect.tool_parsers[0] if dialect.tool_parsers else "of its family"
     flags = f"vLLM: --enable-auto-tool-choice --tool-call-parser {parser}"
-    toolbox = RequestTools(conversation.tools)
+    toolbox = conversation.tools.once(RequestTools)
     return (RecoverCalls(openers(dialect.tool_parsers), toolbox, notes, flags=flags),)
 
 

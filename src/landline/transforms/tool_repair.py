@@ -54,7 +54,7 @@ class RepairCalls:
 
     def __init__(self, tools: Tools, notes: Notes) -> None:
         self.problems: list[str] = []
-        self._toolbox = RequestTools(tools)
+        self._toolbox = tools.once(RequestTools)
         self._tools = tools
         self._notes = notes
         self._name = ""
