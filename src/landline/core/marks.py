@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class Marks:
-    """Made once for a list of marks, none of them empty."""
+    """Made once for a list of marks: short, none of them empty, and never a peer's (each beginning is kept)."""
 
     def __init__(self, marks: Iterable[str]) -> None:
         known = sorted(set(marks), key=len, reverse=True)

@@ -61,6 +61,7 @@ class SplitThinking:
         self._openers = {opener: closer for opener, closer in marks.pairs}
         self._closers = tuple(dict.fromkeys(closer for _, closer in marks.pairs))
         self._marks = Marks(self._closers)
+        self._ends = {closer: Marks((closer,)) for closer in self._closers}
         self._notes = notes
         self._implied = implied and bool(marks.pairs)
         self._tools = tools
@@ -179,7 +180,7 @@ class SplitThinking:
     def _think(self, text: str) -> str:
         at = text.find(self._closer)
         if at < 0:
-            keep = Marks((self._closer,)).begun(text)
+            keep = self._ends[self._closer].begun(text)
             self._held = text[len(text) - keep :]
             self._thinks(text[: len(text) - keep])
             return ""
