@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import msgspec
 from msgspec import Struct
 
 from landline.core.exchange import Notes
@@ -80,7 +81,11 @@ def fitted(conversation: Conversation, dialect: Dialect, notes: Notes) -> Conver
 
 
 def recovery(conversation: Conversation, dialect: Dialect, notes: Notes) -> Recovery:
-    """What finds calls and thinking in the text. Awake from the start where an answer may begin in thinking."""
+    """What finds calls and thinking in the text. Awake from the start where an answer may begin in thinking.
+
+    It lives as long as the answer, so it must not hold the messages of the request.
+    """
+    conversation = msgspec.structs.replace(conversation, system=(), messages=(), answer_schema=None)
 
     def make() -> tuple[Transform, ...]:
         return (*split_thinking(conversation, dialect, notes), *recovered_calls(conversation, dialect, notes))
