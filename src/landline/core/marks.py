@@ -5,23 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+SHORT = 64  # characters; in longer texts, single characters are found faster than marks
+
 
 class Marks:
     """Made once for a list of marks: short, none of them empty, and never a peer's (each beginning is kept)."""
 
     def __init__(self, marks: Iterable[str]) -> None:
         known = sorted(set(marks), key=len, reverse=True)
-        self._search = re.compile(_by_beginnings(known, 2) or r"(?!)").search
-        starts = re.compile(f"[{re.escape(''.join({mark[0] for mark in known}))}]" if known else r"(?!)")
+        self._firsts = tuple(dict.fromkeys(mark[0] for mark in known))
+        starts = re.compile(f"[{re.escape(''.join(self._firsts))}]" if known else r"(?!)")
         self._first, self._starts = starts.search, starts.finditer
-        self._beginnings = {mark[:size] for mark in known for size in range(1, len(mark))}
+        self.search = re.compile(_begun_or_whole(known) or r"(?!)").search
+        """The first place where a mark stands, or may have begun at the end of the text."""
+        self._beginnings = frozenset(mark[:size] for mark in known for size in range(1, len(mark)))
+        self.unfinished = self._beginnings - frozenset(known)  # what is the beginning of a mark, and none
         self._longest = max(map(len, known), default=1) - 1
 
     def near(self, text: str) -> bool:
         """Whether a mark stands in the text, or its end may be the beginning of one."""
-        if self._first(text) is None:  # nearly always
-            return False
-        return self._search(text) is not None or self.begun(text) > 0
+        return self.look(text) is not None
+
+    def look(self, text: str) -> re.Match[str] | None:
+        """`search`, for texts of any length."""
+        if len(text) < SHORT:
+            return self.search(text)
+        for first in self._firsts:
+            if first in text:
+                return self.search(text)
+        return None
 
     def begun(self, text: str) -> int:
         """How many characters at the end of the text may be the beginning of a mark."""
@@ -33,14 +45,18 @@ class Marks:
         return 0
 
 
-def _by_beginnings(marks: Iterable[str], depth: int) -> str:
-    """A pattern that tells by the first characters which marks can follow: many begin alike."""
-    groups: dict[str, list[str]] = {}
+def _begun_or_whole(marks: Iterable[str]) -> str:
+    """A pattern for one of the marks, or for as much of it as there is before the end. The shorter of two alike counts.
+
+    As a tree, by their characters: many begin alike.
+    """
+    branches: dict[str, list[str]] = {}
     for mark in marks:
-        groups.setdefault(mark[:1], []).append(mark[1:])
+        branches.setdefault(mark[:1], []).append(mark[1:])
+    if "" in branches:
+        return ""
     parts: list[str] = []
-    for first, rest in groups.items():
-        follows = "|".join(map(re.escape, rest)) if depth == 1 else _by_beginnings(filter(None, rest), depth - 1)
-        optional = "?" if depth > 1 and "" in rest else ""
-        parts.append(re.escape(first) + (f"(?:{follows}){optional}" if follows else ""))
+    for first, rest in branches.items():
+        follows = _begun_or_whole(rest)
+        parts.append(re.escape(first) + (f"(?:{follows}|\\Z)" if follows else ""))
     return "|".join(parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -117,7 +117,7 @@ class Tools(tuple[Tool, ...]):
 
     def once(self, work: Callable[[Tools], Found]) -> Found:
         """`work(self)`, done once for this list. `work` is a function of a module; nobody changes what it returns."""
-        kept = cast("dict[Any, Any]", self.__dict__)
+        kept: dict[Any, Any] = self.__dict__
         if work not in kept:
             kept[work] = work(self)
         return kept[work]
@@ -228,19 +228,12 @@ class StopReason(StrEnum):
 
 def holds_media(messages: Iterable[Message]) -> bool:
     """Whether pictures or documents stand in the messages, or in tool results of theirs."""
-    for message in messages:
-        for block in message.blocks:
-            kind = type(block)
-            if kind in _MEDIA or (kind is ToolResult and _among(cast("ToolResult", block).parts)):
-                return True
-    return False
+    blocks = [block for message in messages for block in message.blocks]
+    parts = [part for block in blocks if type(block) is ToolResult for part in block.parts]
+    return not _MEDIA.isdisjoint((*map(type, blocks), *map(type, parts)))
 
 
-_MEDIA = (Image, Document)
-
-
-def _among(parts: tuple[ResultPart, ...]) -> bool:
-    return not (len(parts) == 1 and type(parts[0]) is Text) and any(type(part) in _MEDIA for part in parts)
+_MEDIA = frozenset((Image, Document))
 
 
 def replace_messages(conversation: Conversation, messages: list[Message]) -> Conversation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import ClassVar, Protocol, cast
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, Event
@@ -39,10 +40,11 @@ class Transform(Protocol):
 class Watcher(Protocol):
     """A transform that reads words, but mostly has nothing to do with them."""
 
-    def passes(self, text: str) -> bool:
-        """Whether words of the open block may leave as they are. If so, it has taken what it needs to know of them.
+    def leaves(self, text: str) -> str | None:
+        """What may leave of words of the open block, when it has taken what it needs to know of them.
 
-        `text` is that of one delta, or of several in a row.
+        The rest is held back. None: it has done nothing, and must be shown the events. `text` is that of one delta, or
+        of several in a row.
         """
         ...
 
@@ -71,7 +73,7 @@ class Pipeline:
     def __init__(self, decoder: StreamDecoder, transforms: Sequence[Transform]) -> None:
         self._decoder = decoder
         self._transforms = tuple(transforms)
-        self._readers = tuple((at, _passing(one)) for at, one in enumerate(self._transforms) if one.reads_text)
+        self._readers = tuple([(at, _watching(one)) for at, one in enumerate(self._transforms) if one.reads_text])
         self._in_words = False  # the open block is text or thinking
 
     def feed(self, data: bytes) -> list[Event]:
@@ -86,36 +88,34 @@ class Pipeline:
         first, last = events[0], events[-1]
         if type(first) is not BlockDelta or type(last) is not BlockDelta or first.index != last.index:
             return self._mixed(events)
-        return self._read(events) if self._in_words else self._push(events, 0)
+        return self._read(events, first) if self._in_words else self._push(events, 0)
 
     def _mixed(self, events: list[Event]) -> list[Event]:
-        """Beginnings and ends of blocks among the deltas. A long run of words passes as words do, behind its first."""
+        """Beginnings and ends of blocks among the deltas. A long run of words leaves as words do, behind its first."""
         out: list[Event] = []
-        begun = at = 0
-        while at < len(events):
-            event = events[at]
-            at += 1
-            if type(event) is BlockStart:
-                self._in_words = event.kind is not BlockKind.TOOL_USE
-            elif type(event) is BlockDelta and self._in_words:
-                end = _end_of_run(events, at)
-                if end - at >= LONG_RUN:
-                    out += self._push(events[begun:at], 0)
-                    out += self._read(events[at:end])
-                    begun = end
-                at = end
-        return self._push(events, 0) if not begun else out + self._push(events[begun:], 0)
+        begun = 0
+        marks = [at for at, event in enumerate(events) if type(event) is not BlockDelta]
+        for at, end in pairwise([-1, *marks, len(events)]):
+            if at >= 0 and type(start := events[at]) is BlockStart:
+                self._in_words = start.kind is not BlockKind.TOOL_USE
+            first = at + 2  # behind the first delta of the run
+            if self._in_words and end - first >= LONG_RUN:
+                out += self._push(events[begun:first], 0)
+                out += self._read(run := events[first:end], cast("BlockDelta", run[0]))
+                begun = end
+        return out + self._push(events[begun:], 0) if begun else self._push(events, 0)
 
-    def _read(self, words: list[Event]) -> list[Event]:
-        """Words pass until one that reads them has something to do with them."""
-        if not self._readers:
-            return words
-        deltas = cast("list[BlockDelta]", words)
-        text = deltas[0].text if len(deltas) == 1 else "".join([delta.text for delta in deltas])
-        for at, passes in self._readers:
-            if not passes(text):
-                return self._push(words, at)
-        return words
+    def _read(self, words: list[Event], first: BlockDelta) -> list[Event]:
+        """Words leave until one that reads them has something to do with them. `first` of the `words`."""
+        said = text = first.text if len(words) == 1 else _text(words)
+        for at, leaves in self._readers:
+            left = leaves(text)
+            if left is None:
+                return self._push(words if text is said else [BlockDelta(first.index, text)], at)
+            if not left:
+                return []
+            text = left
+        return words if text is said else [BlockDelta(first.index, text)]
 
     def _push(self, events: list[Event], first: int) -> list[Event]:
         for transform in self._transforms[first:]:
@@ -125,16 +125,14 @@ class Pipeline:
         return events
 
 
-def _end_of_run(events: list[Event], at: int) -> int:
-    while at < len(events) and type(events[at]) is BlockDelta:
-        at += 1
-    return at
+def _text(words: list[Event]) -> str:
+    return "".join([delta.text for delta in cast("list[BlockDelta]", words)])
 
 
-def _passing(transform: Transform) -> Callable[[str], bool]:
+def _watching(transform: Transform) -> Callable[[str], str | None]:
     """Asked for by name: `isinstance` with a protocol takes 15 us, for every answer."""
-    return cast("Watcher", transform).passes if hasattr(transform, "passes") else _never
+    return cast("Watcher", transform).leaves if hasattr(transform, "leaves") else _nothing
 
 
-def _never(text: str) -> bool:
-    return False
+def _nothing(text: str) -> str | None:
+    return None

@@ -16,7 +16,7 @@ def presented_keys(authorization: str, api_key: str) -> tuple[str, ...]:
     """The keys a request carries: clients send a bearer token, `x-api-key`, or both."""
     scheme, _, token = authorization.partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    return tuple(key for key in (bearer, api_key.strip()) if key)
+    return tuple(filter(None, (bearer, api_key.strip())))
 
 
 def check_key(presented: Iterable[str], allowed: Sequence[str]) -> None:

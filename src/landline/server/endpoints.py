@@ -18,7 +18,7 @@ from landline.server.asgi import Receive, Scope, Send, send_whole
 from landline.server.calls import Call
 from landline.server.line import Line, new_exchange
 from landline.server.live import Totals, snapshot
-from landline.server.opening import translate
+from landline.server.understanding import translate
 from landline.transforms.limits import picture_bytes
 from landline.upstream.tokens import count_tokens
 

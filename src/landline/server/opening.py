@@ -1,4 +1,4 @@
-"""The request's half of an exchange: from the client's bytes to the backend's first answer.
+"""One request on its way to the backend: from what it should be asked to its first answer, mended and sent again.
 
 Holds the request only until the backend has accepted it (`forget`), so that an open stream costs little memory.
 """
@@ -7,21 +7,14 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
-
 from landline.core.events import ResponseError
 from landline.core.exchange import Exchange
 from landline.core.model import Conversation, Role, Usage
 from landline.errors import ErrorKind, LandlineError
-from landline.policy.affinity import session_of_metadata
-from landline.policy.routing import route
-from landline.protocols.anthropic_messages.request import decode_request
 from landline.protocols.openai_chat.dialect import Dialect
 from landline.protocols.openai_chat.request import encode_request
 from landline.protocols.openai_chat.whole import as_stream
-from landline.server.documents import has_unread, with_documents
 from landline.server.line import Line
-from landline.server.sampling import chosen_sampling
 from landline.transforms.largest import first_too_large, largest_parts
 from landline.transforms.limits import (
     clamp_output,
@@ -31,8 +24,7 @@ from landline.transforms.limits import (
     prompt_scale,
     prompt_too_long,
 )
-from landline.transforms.offered_tools import offered
-from landline.transforms.sequence import Outbound, fitted, outbound
+from landline.transforms.sequence import Outbound, fitted
 from landline.transforms.usage import cut_silently
 from landline.upstream.backend import Backend
 from landline.upstream.client import UpstreamAnswer
@@ -53,53 +45,6 @@ HELD_CALLS = 32
 SURELY_TOO_LONG = 1.25  # an estimate this far above the window is believed
 
 
-async def translate(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Outbound:
-    """The client's request as the backend should see it. Raises LandlineError."""
-    return to_backend(await understood(body, exchange, line, counting=counting), exchange, line, counting=counting)
-
-
-def to_backend(conversation: Conversation, exchange: Exchange, line: Line, *, counting: bool = False) -> Outbound:
-    backend = line.backend_for(exchange)
-    if advice := backend.advice(conversation.model):
-        exchange.notes.alert(advice)
-    dialect, limit = backend.dialect(conversation.model), line.settings.models.loop_limit
-    return outbound(conversation, dialect, exchange.notes, loop_limit=0 if counting else limit)
-
-
-async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Conversation:
-    """The client's request, with the served model that answers it and its documents read. Raises LandlineError."""
-    notes = exchange.notes
-    wire, conversation = decode_request(body, notes, counting=counting, shelf=line.tools)
-    exchange.session = exchange.session or session_of_metadata(wire.metadata)
-    await line.know()
-    chosen = route(wire.model, line.names)
-    exchange.model_asked, exchange.model_served = wire.model, chosen.model
-    exchange.stream = conversation.stream
-    if not chosen.model:
-        raise unavailable(line)
-    conversation = msgspec.structs.replace(conversation, model=chosen.model)
-    backend = line.backend_for(exchange)
-    dialect = backend.dialect(chosen.model)
-    if not counting:
-        own = line.settings.sampling
-        conversation = chosen_sampling(conversation, own, backend.family(chosen.model), dialect, notes)
-    conversation = offered(conversation, searching=line.searcher is not None, notes=notes)
-    if not has_unread(conversation):
-        return conversation
-    return await with_documents(conversation, line.documents, pictures=dialect.images is True, notes=notes)
-
-
-def unavailable(line: Line) -> LandlineError:
-    """No backend that could be asked. One that was never seen is more likely misconfigured than restarting."""
-    backend = line.backend
-    return LandlineError(
-        ErrorKind.BACKEND_UNAVAILABLE,
-        backend.problem or f"The backend {backend.url} serves no model.",
-        final=not backend.seen,
-        retry_after=5 if backend.seen else None,
-    )
-
-
 class Opening:
     """One request on its way to the backend."""
 
@@ -109,9 +54,8 @@ class Opening:
         self._exchange = exchange
         self._line = line
         self.backend = line.backend_for(exchange)
-        self.restoring = request.restoring
+        self.answer = request.answer
         self.cleared = request.cleared
-        self._recovery = request.recovery
         self.stops = conversation.stop_sequences
         self.most = conversation.max_tokens  # as the client asked
         self._window = self.backend.window(conversation.model)
@@ -127,6 +71,7 @@ class Opening:
         self.estimate = self.backend.estimate_tokens(self.size)
         self._taken = False  # the backend has accepted the request
         self._begun = False  # its answer has begun for the client
+        self._compared = False  # with the request before it in its session
         self._tries = 0  # after the first
         self._failing_since = 0.0  # on the loop's clock
         self._passing = True  # whether what failed in the answer may go well the next time
@@ -275,12 +220,14 @@ class Opening:
     def forget(self) -> None:
         """The answer has begun: the request is not kept, unless so few are open that it may be needed again."""
         self._begun = True
+        self._compare()
         if len(self._line.open) > HELD_CALLS:
             self.release()
 
     def release(self) -> None:
         """Nothing of the request is kept, once the backend has accepted it."""
         if self._taken:
+            self._compare()
             self._body = b""
             self._conversation = None
 
@@ -289,14 +236,19 @@ class Opening:
         if self._mends and self._conversation is not None:  # proven: changed so, it accepts
             self.backend.learn(self._conversation.model, self._mends)
         self._taken = True
-        if not self._side:
-            self._line.caches.sent(self._exchange, self.backend, self._body)
         return answer
+
+    def _compare(self) -> None:
+        """What the request shares with the one before it in its session: known once the backend has accepted it."""
+        if not self._side and not self._compared:
+            self._compared = True
+            self._line.caches.sent(self._exchange, self.backend, self._body)
 
     def learn(self, usage: Usage) -> None:
         """What a whole answer says about the backend."""
-        if self._recovery is not None and self._recovery.in_text is not None:
-            self.backend.learn_thinking(self._exchange.model_served, in_text=self._recovery.in_text)
+        self._compare()
+        if (in_text := self.answer.thinking_in_text) is not None:
+            self.backend.learn_thinking(self._exchange.model_served, in_text=in_text)
         if not usage.exact:
             return
         self._line.caches.answered(self._exchange, self.backend, usage)

@@ -8,6 +8,7 @@ inside the reads of the backend's socket. A client that hangs up cancels the tas
 
 from __future__ import annotations
 
+import asyncio
 from typing import NamedTuple
 
 from landline.core.events import Event, ResponseEnd, ResponseError
@@ -23,8 +24,9 @@ from landline.server.asgi import Receive, Scope, Send, send_whole
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.line import Line
-from landline.server.opening import COUNT_BEFORE_OPENING_S, Opening, to_backend, understood
+from landline.server.opening import COUNT_BEFORE_OPENING_S, Opening
 from landline.server.repeats import Turn
+from landline.server.understanding import to_backend, understood
 from landline.server.web_search import SearchCall
 from landline.transforms.continuation import Continuation
 from landline.transforms.identifiers import MintIds
@@ -65,10 +67,13 @@ class MessagesProxy:
         exchange, gateway = call.exchange, self._line.settings.gateway
         encoder = MessagesEncoder(_head(exchange, opening))
 
-        def on_first() -> None:
-            call.first_event()
+        def behind_first() -> None:
             turn.spoke()
             opening.forget()
+
+        def on_first() -> None:
+            call.first_event()
+            asyncio.get_running_loop().call_soon(behind_first)  # it does not have to wait for that
 
         def on_open() -> None:
             exchange.status = 200
@@ -104,15 +109,15 @@ class MessagesProxy:
 
     async def _once(self, streamed: Streamed, *behind: Continuation) -> None:
         opening, exchange = streamed.opening, streamed.call.exchange
-        decoder = _decoder(opening, exchange)
-        pipeline = _pipeline(decoder, opening, exchange, *behind)
+        reading = Reading(opening, exchange, *behind)
+        asyncio.get_running_loop().call_soon(reading.pipeline)  # runs when the request has left
         async with await _sent(streamed) as answer:
-            end = await _pump(answer, pipeline, streamed, decoder)
-            if _lost(decoder, end) and opening.request:
+            end = await _pump(answer, reading, streamed)
+            if _lost(reading.decoder, end) and opening.request:
                 end = await self._called(streamed, end)
             self._complete(opening, exchange, end)  # before anything else: the client may leave at any moment now
             streamed.delivery.close()
-            if decoder.over:  # else a stop string ended it, and the backend is to stop
+            if reading.decoder.over:  # else a stop string ended it, and the backend is to stop
                 await answer.finish()
 
     async def _called(self, streamed: Streamed, end: ResponseEnd) -> ResponseEnd:
@@ -148,14 +153,14 @@ class MessagesProxy:
                     raise
 
     async def _folded_once(self, opening: Opening, call: Call) -> Answer:
-        exchange, decoder = call.exchange, _decoder(opening, call.exchange)
+        exchange, reading = call.exchange, Reading(opening, call.exchange)
         async with await opening.send() as answer:
             call.headers_arrived()
             opening.forget()
-            folded = await _collect(answer, _pipeline(decoder, opening, exchange), opening)
-            if decoder.over:
+            folded = await _collect(answer, reading.pipeline(), opening)
+            if reading.decoder.over:
                 await answer.finish()
-        if not _lost(decoder, folded) or not opening.request:
+        if not _lost(reading.decoder, folded) or not opening.request:
             return folded
         fold = Fold()
         fold.push(await _asked_whole(opening, exchange, after=-1, told=False))
@@ -176,13 +181,22 @@ class Streamed(NamedTuple):
     delivery: Delivery
 
 
-def _decoder(opening: Opening, exchange: Exchange) -> ChatStreamDecoder:
-    return ChatStreamDecoder(notes=exchange.notes, stops=opening.stops)
+class Reading:
+    """How one answer of the backend is read. `behind` stands for what an earlier try has said."""
 
+    def __init__(self, opening: Opening, exchange: Exchange, *behind: Continuation) -> None:
+        self.decoder = ChatStreamDecoder(notes=exchange.notes, stops=opening.stops)
+        self._opening = opening
+        self._exchange = exchange
+        self._behind = behind
+        self._pipeline: Pipeline | None = None
 
-def _pipeline(decoder: ChatStreamDecoder, opening: Opening, exchange: Exchange, *behind: Continuation) -> Pipeline:
-    own = (MintIds(exchange.id[4:20]), FillUsage(opening.estimate))
-    return Pipeline(decoder, (*opening.restoring, *own, *behind))
+    def pipeline(self) -> Pipeline:
+        """Made when it is first asked for, and kept."""
+        if self._pipeline is None:
+            own = (MintIds(self._exchange.id[4:20]), FillUsage(self._opening.estimate))
+            self._pipeline = Pipeline(self.decoder, (*self._opening.answer.transforms, *own, *self._behind))
+        return self._pipeline
 
 
 async def _asked_whole(opening: Opening, exchange: Exchange, *, after: int, told: bool) -> list[Event]:
@@ -190,8 +204,7 @@ async def _asked_whole(opening: Opening, exchange: Exchange, *, after: int, told
     data = await opening.ask_whole()
     if not data:
         return []
-    decoder = _decoder(opening, exchange)
-    pipeline = _pipeline(decoder, opening, exchange, Continuation(after, thinking=False, told=told))
+    pipeline = Reading(opening, exchange, Continuation(after, thinking=False, told=told)).pipeline()
     return [*pipeline.feed(data), *pipeline.close()]
 
 
@@ -210,15 +223,13 @@ async def _in_turn(streamed: Streamed) -> UpstreamAnswer:
     return await streamed.opening.send()
 
 
-async def _pump(
-    answer: UpstreamAnswer, pipeline: Pipeline, streamed: Streamed, decoder: ChatStreamDecoder
-) -> ResponseEnd:
+async def _pump(answer: UpstreamAnswer, reading: Reading, streamed: Streamed) -> ResponseEnd:
     """The loop. Its body runs inside each read of the backend's socket; all events of one read leave in one write.
 
     Raises LandlineError when the answer fails.
     """
     opening, _, turn, encoder, delivery = streamed
-    tally = turn.tally
+    pipeline, decoder, tally = reading.pipeline(), reading.decoder, turn.tally
 
     def take(piece: bytes) -> bool:
         events = pipeline.feed(piece) if piece else pipeline.close()

@@ -47,7 +47,7 @@ class Turn:
         self._left = False
         self._over = asyncio.Event()
         self._heard = asyncio.Event()  # it has said something, or is over
-        self._earlier = repeats.enter(self) if same is not None else None
+        self._earlier = repeats.enter(self, same) if same is not None else None
 
     @property
     def waits(self) -> bool:
@@ -63,6 +63,7 @@ class Turn:
         if self.same is None:
             return
         assert self._call is not None
+        self.same.let_go()
         self._left = self._call.gone
         self.error = error if isinstance(error, LandlineError) else None
         if isinstance(self.tally, Kept):
@@ -139,6 +140,8 @@ class Turn:
     def spoke(self) -> None:
         """The client has the first event of the answer."""
         self._heard.set()
+        if self.same is not None:
+            self.same.let_go()
 
     def keep(self, answer: Answer) -> None:
         """The answer of a call that gives it out whole."""
@@ -195,14 +198,14 @@ class Repeats:
         self.keeping += 1
         return Kept(ANSWER_LIMIT)
 
-    def enter(self, turn: Turn) -> Turn | None:
+    def enter(self, turn: Turn, same: Sameness) -> Turn | None:
         """The youngest earlier call that `turn` may repeat."""
-        assert turn.same is not None
         self._forget()
-        earlier = self._running.get(turn.same) or self._ended.get(turn.same)
+        earlier = self._running.get(same) or self._ended.get(same)
         if earlier is None and not turn.exchange.stream:  # the fall-back of a stream
-            earlier = self._running.get(turn.same.before_halving) or self._ended.get(turn.same.before_halving)
-        self._running[turn.same] = turn
+            before = same.before_halving
+            earlier = self._running.get(before) or self._ended.get(before)
+        self._running[same] = turn
         return earlier
 
     def leave(self, turn: Turn) -> None:

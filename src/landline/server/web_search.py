@@ -42,7 +42,8 @@ from landline.server.asgi import Send, send_whole
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.line import Line
-from landline.server.opening import Opening, to_backend
+from landline.server.opening import Opening
+from landline.server.understanding import to_backend
 from landline.transforms.usage import FillUsage
 from landline.upstream.search import SearchFailed
 
@@ -203,7 +204,7 @@ class SearchCall:
         await opening.fit()
         fold = Fold()
         decoder = ChatStreamDecoder(notes=exchange.notes, stops=opening.stops)
-        pipeline = Pipeline(decoder, (*opening.restoring, FillUsage(opening.estimate)))
+        pipeline = Pipeline(decoder, (*opening.answer.transforms, FillUsage(opening.estimate)))
 
         def take(piece: bytes) -> bool:
             fold.push(pipeline.feed(piece) if piece else pipeline.close())

@@ -46,11 +46,11 @@ class NoticeClaims:
         self._pieces: list[str] = []
         self._size = 0
 
-    def passes(self, text: str) -> bool:
+    def leaves(self, text: str) -> str | None:
         if self._in_text and self._size < MOST_READ:
             self._pieces.append(text)
             self._size += len(text)
-        return True
+        return text
 
     def push(self, events: list[Event]) -> list[Event]:
         for event in events:

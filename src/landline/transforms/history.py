@@ -47,36 +47,18 @@ def whole_history(conversation: Conversation, notes: Notes) -> Conversation:
 
 def _is_whole(messages: tuple[Message, ...]) -> bool:
     """Whether the results of each answer's calls, and no others, stand in the message behind it."""
-    owed: dict[str, int] = {}
+    owed: list[str] = []
     for message in messages:
         if message.role is Role.ASSISTANT:
             if owed:
                 return False
-            owed = _owed(message)
-        elif not _pays(message, owed):
-            return False
-    return not owed and not (messages and messages[-1].role is Role.ASSISTANT and is_empty(messages[-1]))
-
-
-def _owed(message: Message) -> dict[str, int]:
-    """How many results of each id its calls want. Looked up, not searched: one answer can hold 100,000 calls."""
-    owed: dict[str, int] = {}
-    for block in message.blocks:
-        if type(block) is ToolUse:
-            owed[block.id] = owed.get(block.id, 0) + 1
-    return owed
-
-
-def _pays(message: Message, owed: dict[str, int]) -> bool:
-    """Takes from `owed` what the message holds; False where something else is left or held."""
-    for block in message.blocks:
-        if type(block) is ToolResult:
-            left = owed.pop(block.tool_use_id, 0) - 1
-            if left < 0:
+            owed = [block.id for block in message.blocks if type(block) is ToolUse]
+        else:
+            paid = [block.tool_use_id for block in message.blocks if type(block) is ToolResult]
+            if paid != owed and sorted(paid) != sorted(owed):
                 return False
-            if left:
-                owed[block.tool_use_id] = left
-    return not owed
+            owed = []
+    return not owed and not (messages and messages[-1].role is Role.ASSISTANT and is_empty(messages[-1]))
 
 
 def is_empty(message: Message) -> bool:

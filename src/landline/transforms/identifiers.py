@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import re
 import string
-from typing import ClassVar, Protocol, assert_never, cast
+from typing import ClassVar, Protocol, assert_never
 
 import msgspec
 
@@ -69,15 +69,19 @@ def native_id(ident: str) -> str:
 
 def with_native_ids(conversation: Conversation) -> Conversation:
     """The history as the backend knows it."""
+    blocks = [block for message in conversation.messages for block in message.blocks]
+    calls = [block.id for block in blocks if type(block) is ToolUse]
+    results = [block.tool_use_id for block in blocks if type(block) is ToolResult]
+    if _MARK not in "".join(calls) and _MARK not in "".join(results):
+        return conversation
     return replace_messages(conversation, [_native(message) for message in conversation.messages])
 
 
 def _native(message: Message) -> Message:
     changed: list[Block] | None = None
     for at, block in enumerate(message.blocks):
-        kind = type(block)
-        if kind is ToolUse or kind is ToolResult:
-            native = _native_block(cast("ToolUse | ToolResult", block))
+        if type(block) is ToolUse or type(block) is ToolResult:
+            native = _native_block(block)
             if native is not block:
                 changed = changed or list(message.blocks)
                 changed[at] = native

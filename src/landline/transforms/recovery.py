@@ -10,13 +10,16 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, Event, ResponseStart
-from landline.core.marks import Marks
+from landline.core.marks import SHORT, Marks
 from landline.core.stream import Transform
 from landline.transforms.reasoning import SplitThinking
 
 
 class Recovery:
-    """`make` makes the transforms; `marks` are all that they look for, `alone` what bare JSON begins with."""
+    """`make` makes the transforms; `marks` are all that they look for, `alone` what bare JSON begins with.
+
+    What may be the beginning of a mark is held back until the next words show whether it is.
+    """
 
     reads_text: ClassVar[bool] = True
 
@@ -24,12 +27,14 @@ class Recovery:
         self, make: Callable[[], tuple[Transform, ...]], marks: Marks, alone: frozenset[str], *, asleep: bool
     ) -> None:
         self._make = make
-        self._near = marks.near
+        self._marks = marks
+        self._search = marks.search
         self._alone = alone
         self._inner: tuple[Transform, ...] = () if asleep else make()
         self._asleep = asleep
         self._blocks: list[Event] = []  # what has happened, without words
         self._said = ""  # stands for what was said in the open block
+        self._held = ""  # of the open block; may be the beginning of a mark
         self._start: tuple[Event, ...] = ()  # that block's, as long as nothing was said
         self._words = False  # the open block is text or thinking
         self._thought = False  # the backend gave thinking out as such
@@ -42,10 +47,26 @@ class Recovery:
             return splitting.in_text
         return False if self._thought else None
 
-    def passes(self, text: str) -> bool:
+    def leaves(self, text: str) -> str | None:
         if not self._asleep:
-            return all(one.passes(text) for one in self._inner)  # type: ignore[attr-defined]
-        return bool(self._said) and self._harmless(text)
+            return text if all(one.passes(text) for one in self._inner) else None  # type: ignore[attr-defined]
+        if not self._said:
+            return None
+        if self._held:
+            text = self._held + text
+        mark = self._search(text) if len(text) < SHORT else self._marks.look(text)
+        if mark is None:
+            self._held = ""
+        elif (held := text[mark.start() :]) in self._marks.unfinished:
+            self._held = held
+            text = text[: mark.start()]
+        else:
+            return None
+        if text[-1:].isspace():
+            self._remember(text)
+        elif text:
+            self._said = "x"
+        return text
 
     def push(self, events: list[Event]) -> list[Event]:
         if not self._asleep:
@@ -54,24 +75,39 @@ class Recovery:
         for at, event in enumerate(events):
             if type(event) is not BlockDelta:
                 self._happened(event, out)
-            elif self._words and not self._harmless(event.text):
-                self._wake()
-                return [*out, *self._through(events[at:])]
-            else:
-                out += (*self._start, event)
-                self._start = ()
+            elif not self._words:
+                out.append(event)
+            elif not self._harmless(event, out):
+                return [*out, *self._through([self._wake(event), *events[at + 1 :]])]
         return out
 
-    def _harmless(self, text: str) -> bool:
+    def _harmless(self, delta: BlockDelta, out: list[Event]) -> bool:
         """At the beginning of a block also white space is not, and what bare JSON begins with: a call may be all."""
-        if self._near(text):
+        text = self._held + delta.text
+        mark = self._marks.look(text)
+        at = len(text) if mark is None else mark.start()
+        if mark is not None and text[at:] not in self._marks.unfinished:
             return False
-        if not self._said and ((begins := text.lstrip()[:1]) == "" or begins in self._alone):
-            return False
-        self._remember(text)
+        if not self._said:
+            if (begins := text.lstrip()[:1]) == "" or begins in self._alone:
+                return False
+            if not text[:at].strip():
+                at = 0  # held with the white space before it
+        self._held = text[at:]
+        text = text[:at]
+        if text:
+            self._let_out(delta if text == delta.text else BlockDelta(delta.index, text), out)
         return True
 
+    def _let_out(self, delta: BlockDelta, out: list[Event]) -> None:
+        self._remember(delta.text)
+        out += (*self._start, delta)
+        self._start = ()
+
     def _happened(self, event: Event, out: list[Event]) -> None:
+        if self._held:  # it began no mark
+            held, self._held = self._held, ""
+            self._let_out(BlockDelta(self._open_block, held), out)
         if type(event) is BlockStart:
             self._words, self._said = event.kind is not BlockKind.TOOL_USE, ""
             self._thought = self._thought or event.kind is BlockKind.THINKING
@@ -87,6 +123,10 @@ class Recovery:
             out += (*self._start, event)
             self._start = ()
 
+    @property
+    def _open_block(self) -> int:
+        return next(event.index for event in reversed(self._blocks) if type(event) is BlockStart)
+
     def _remember(self, text: str) -> None:
         """That something was said, and whether its last line is empty: a code fence may begin there."""
         last = text[text.rfind("\n") + 1 :]
@@ -95,16 +135,16 @@ class Recovery:
         elif len(last) < len(text):
             self._said = "x\n"
 
-    def _wake(self) -> None:
+    def _wake(self, delta: BlockDelta) -> BlockDelta:
+        """Makes the transforms, and shows them what came before. Gives back `delta`, behind what was held."""
         self._asleep, self._inner = False, self._make()
-        if not self._blocks:
-            return
         before = [*self._blocks]
         if self._said:
-            start = next(event for event in reversed(self._blocks) if type(event) is BlockStart)
-            before.append(BlockDelta(start.index, self._said))
+            before.append(BlockDelta(delta.index, self._said))
         self._through(before)
+        held, self._held = self._held, ""
         self._blocks, self._said = [], ""
+        return BlockDelta(delta.index, held + delta.text)
 
     def _through(self, events: list[Event]) -> list[Event]:
         for one in self._inner:

@@ -35,13 +35,18 @@ class EndRepetition:
         self._usage = Usage()
         self._called = False
 
-    def passes(self, text: str) -> bool:
-        if self._size + len(text) >= self._look_at:
-            return False
-        self._pieces.append(text)
-        self._size += len(text)
+    def leaves(self, text: str) -> str | None:
+        size = self._size + len(text)
+        if size < self._look_at:
+            self._pieces.append(text)
+        else:
+            tail = "".join((*self._pieces, text))[-REPEATED:]
+            if unit_of(tail):
+                return None
+            self._pieces, self._look_at = [tail], size + _LOOKED_AT_EVERY
+        self._size = size
         self._deltas += 1
-        return True
+        return text
 
     def push(self, events: list[Event]) -> list[Event]:
         for at, event in enumerate(events):

@@ -12,7 +12,7 @@ from landline.server.journal import Journal
 from landline.server.line import Line
 from landline.server.opening import Opening
 from landline.transforms.limits import PICTURE_AS_TEXT_BYTES, picture_bytes
-from landline.transforms.sequence import Outbound
+from landline.transforms.sequence import Outbound, Restoring
 from tests.fakes.chat_stream import Answer
 from tests.fakes.gateway_client import gateway_to, http_request, request_body
 from tests.fakes.model_server import ModelServer
@@ -39,7 +39,7 @@ def test_what_a_picture_weighs_beyond_its_tokens() -> None:
 def test_a_request_is_sized_without_its_pictures() -> None:
     line = Line(Settings(backend=Backend(window=64_000)), journal=Journal())
     exchange = Exchange(id="req_0123456789abcdef01234567", path="/v1/messages")
-    plain, pictured = (Opening(Outbound(talk(*sizes)), exchange, line) for sizes in ((), (700_000,)))
+    plain, pictured = (Opening(Outbound(talk(*sizes), Restoring(tuple)), exchange, line) for sizes in ((), (700_000,)))
     assert 0 < pictured.size - plain.size < PICTURE_AS_TEXT_BYTES + 200
     assert pictured.estimate < plain.estimate + 2_000
 

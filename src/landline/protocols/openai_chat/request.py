@@ -168,9 +168,8 @@ def _content(parts: list[TextPart | ImagePart]) -> str | list[TextPart | ImagePa
     """Text alone as one string, so that a string and a list of one text block render alike."""
     if len(parts) == 1 and type(parts[0]) is TextPart:
         return parts[0].text
-    if any(isinstance(part, ImagePart) for part in parts):
-        return parts
-    return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+    texts = [part.text for part in parts if type(part) is TextPart]
+    return "\n".join(texts) if len(texts) == len(parts) else parts
 
 
 def _part(block: Block, notes: Notes) -> TextPart | ImagePart | None:

@@ -1,0 +1,64 @@
+"""From the client's bytes to what the backend should be asked: decoding, route, sampling, documents, transforms."""
+
+from __future__ import annotations
+
+import msgspec
+
+from landline.core.exchange import Exchange
+from landline.core.model import Conversation
+from landline.errors import ErrorKind, LandlineError
+from landline.policy.affinity import session_of_metadata
+from landline.policy.routing import route
+from landline.protocols.anthropic_messages.request import decode_request
+from landline.server.documents import has_unread, with_documents
+from landline.server.line import Line
+from landline.server.sampling import chosen_sampling
+from landline.transforms.offered_tools import offered
+from landline.transforms.sequence import Outbound, outbound
+
+
+async def translate(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Outbound:
+    """The client's request as the backend should see it. Raises LandlineError."""
+    return to_backend(await understood(body, exchange, line, counting=counting), exchange, line, counting=counting)
+
+
+def to_backend(conversation: Conversation, exchange: Exchange, line: Line, *, counting: bool = False) -> Outbound:
+    backend = line.backend_for(exchange)
+    if advice := backend.advice(conversation.model):
+        exchange.notes.alert(advice)
+    dialect, limit = backend.dialect(conversation.model), line.settings.models.loop_limit
+    return outbound(conversation, dialect, exchange.notes, loop_limit=0 if counting else limit)
+
+
+async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Conversation:
+    """The client's request, with the served model that answers it and its documents read. Raises LandlineError."""
+    notes = exchange.notes
+    wire, conversation = decode_request(body, notes, counting=counting, shelf=line.tools)
+    exchange.session = exchange.session or session_of_metadata(wire.metadata)
+    await line.know()
+    chosen = route(wire.model, line.names)
+    exchange.model_asked, exchange.model_served = wire.model, chosen.model
+    exchange.stream = conversation.stream
+    if not chosen.model:
+        raise unavailable(line)
+    conversation = msgspec.structs.replace(conversation, model=chosen.model)
+    backend = line.backend_for(exchange)
+    dialect = backend.dialect(chosen.model)
+    if not counting:
+        own = line.settings.sampling
+        conversation = chosen_sampling(conversation, own, backend.family(chosen.model), dialect, notes)
+    conversation = offered(conversation, searching=line.searcher is not None, notes=notes)
+    if not has_unread(conversation):
+        return conversation
+    return await with_documents(conversation, line.documents, pictures=dialect.images is True, notes=notes)
+
+
+def unavailable(line: Line) -> LandlineError:
+    """No backend that could be asked. One that was never seen is more likely misconfigured than restarting."""
+    backend = line.backend
+    return LandlineError(
+        ErrorKind.BACKEND_UNAVAILABLE,
+        backend.problem or f"The backend {backend.url} serves no model.",
+        final=not backend.seen,
+        retry_after=5 if backend.seen else None,
+    )
