@@ -10,7 +10,7 @@ from landline import __version__
 from landline.core.exchange import Outcome
 from landline.errors import LandlineError
 from landline.policy.auth import check_key, presented_keys
-from landline.policy.routing import listed, route
+from landline.policy.routing import listed
 from landline.protocols.anthropic_messages.errors import error_body, error_headers
 from landline.protocols.openai_chat.request import encode_request
 from landline.server.answer import whole_headers
@@ -75,7 +75,7 @@ class Pages:
             return refusal
         await self._line.know()
         asked = request.path_params["model"]
-        served = route(asked, self._line.names).model
+        served = self._line.route(asked).model
         if _wants_anthropic(request):
             return JSONResponse({**self._anthropic_model(served), "id": asked})
         return JSONResponse({**self._openai_model(served), "id": asked})

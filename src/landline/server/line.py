@@ -17,14 +17,14 @@ from landline.core.exchange import Exchange
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.affinity import ranked, session_name
 from landline.policy.prefill import PrefillRate
-from landline.policy.routing import Names
+from landline.policy.routing import Names, Route, route
 from landline.protocols.anthropic_messages.tools import ToolShelf
 from landline.server.asgi import Scope
 from landline.server.health import Health
 from landline.server.journal import Journal
 from landline.server.prompt_caches import PromptCaches, salts
 from landline.server.repeats import Repeats
-from landline.upstream.backend import Backend, base_url
+from landline.upstream.backend import Backend, ServedModel, base_url
 from landline.upstream.client import UpstreamClient
 from landline.upstream.documents import DocumentReader
 from landline.upstream.families import known_families
@@ -33,6 +33,7 @@ from landline.upstream.search import searcher
 
 LOOK_AGAIN_S = 15.0  # while the backend answers
 LOOK_SOON_S = 1.0  # while it does not
+ROUTES = 256  # names that are remembered: a client may ask for any
 CACHE_LOOKS = 4  # every so many looks, its cache's numbers are read too
 # Claude Code, OpenCode, Codex, in the order of trust.
 SESSION_HEADERS = (b"x-claude-code-session-id", b"x-session-id", b"x-session-affinity", b"session-id")
@@ -68,6 +69,8 @@ class Line:
         self.repeats = Repeats()
         self.health = Health(self.client)
         self.prefill = {backend: PrefillRate() for backend in self.backends}
+        self._routes: dict[str, Route] = {}  # by the name asked for
+        self._routes_of: tuple[ServedModel, ...] | None = None
         self._told: set[str] = set()  # findings that stand in the log already
         self._looked = False  # every backend has been asked once
         self._probes: dict[Backend, asyncio.Task[None]] = {}
@@ -116,6 +119,16 @@ class Line:
     def names(self) -> Names:
         models = self.settings.models
         return Names(self.backend.served, models.default, models.aliases, models.tiers)
+
+    def route(self, asked: str) -> Route:
+        """The served model for a name that a client asks for. Remembered while the same models are served."""
+        models = self.backend.models
+        if models is not self._routes_of or len(self._routes) >= ROUTES:
+            self._routes_of, self._routes = models, {}
+        found = self._routes.get(asked)
+        if found is None:
+            found = self._routes[asked] = route(asked, self.names)
+        return found
 
     async def start(self) -> None:
         self.journal.start()

@@ -58,12 +58,12 @@ class Opening:
         self.cleared = request.cleared
         self.stops = conversation.stop_sequences
         self.most = conversation.max_tokens  # as the client asked
-        self._window = self.backend.window(conversation.model)
+        known = self.backend.known(conversation.model)
+        self._window, self._dialect = known.window, known.dialect
         # A call beside the conversation has no next turn: it must not take the conversation's place in a cache.
         self._side = not conversation.tools or conversation.web_search is not None
         self._placement = line.caches.placement(exchange, self.backend, side=self._side)
         self._mends: list[Mend] = []  # of this request, in their order; each is tried once
-        self._dialect = self.backend.dialect(conversation.model)
         self._body = self._encode(conversation)
         pictures = picture_bytes(conversation)
         self.telling = not pictures  # whether size and tokens of this request say something about others
@@ -97,7 +97,10 @@ class Opening:
     @property
     def prompt_scale(self) -> float:
         """For the usage that the client is told; the record keeps the true one."""
-        scale = prompt_scale(reported_window=self._line.settings.models.reported_window, window=self._window)
+        reported = self._line.settings.models.reported_window
+        if not reported:
+            return 1.0
+        scale = prompt_scale(reported_window=reported, window=self._window)
         if scale != 1.0:
             self._exchange.notes.repaired(f"usage told to the client scaled by {scale:.2f}: models.reported_window")
         return scale

@@ -11,6 +11,8 @@ from landline.families.registry import Family
 from landline.protocols.openai_chat.dialect import Dialect
 from landline.transforms.sampling import configured, family_sampled, sampled, takes
 
+_NOTHING = Sampling()
+
 
 class InForce(Struct, frozen=True):
     """What is sent where a client says nothing, and whose numbers they are."""
@@ -23,8 +25,12 @@ def chosen_sampling(
     conversation: Conversation, own: OwnSampling, family: Family | None, dialect: Dialect, notes: Notes
 ) -> Conversation:
     """The conversation with the sampling that is sent."""
-    conversation = sampled(conversation, _configured(own), notes, override=own.override)
-    return family_sampled(conversation, family, dialect, notes) if own.family_defaults else conversation
+    numbers = _configured(own)
+    if numbers is not _NOTHING:
+        conversation = sampled(conversation, numbers, notes, override=own.override)
+    if family is None or not own.family_defaults:
+        return conversation
+    return family_sampled(conversation, family, dialect, notes)
 
 
 def in_force(own: OwnSampling, family: Family | None, dialect: Dialect) -> InForce:
@@ -45,4 +51,6 @@ def in_force(own: OwnSampling, family: Family | None, dialect: Dialect) -> InFor
 
 
 def _configured(own: OwnSampling) -> Sampling:
+    if own.temperature < 0 and not own.top_p and not own.top_k:  # nearly always
+        return _NOTHING
     return configured(temperature=own.temperature, top_p=own.top_p, top_k=own.top_k)

@@ -8,7 +8,6 @@ from landline.core.exchange import Exchange
 from landline.core.model import Conversation
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.affinity import session_of_metadata
-from landline.policy.routing import route
 from landline.protocols.anthropic_messages.request import decode_request
 from landline.server.documents import has_unread, with_documents
 from landline.server.line import Line
@@ -23,11 +22,11 @@ async def translate(body: bytes, exchange: Exchange, line: Line, *, counting: bo
 
 
 def to_backend(conversation: Conversation, exchange: Exchange, line: Line, *, counting: bool = False) -> Outbound:
-    backend = line.backend_for(exchange)
-    if advice := backend.advice(conversation.model):
-        exchange.notes.alert(advice)
-    dialect, limit = backend.dialect(conversation.model), line.settings.models.loop_limit
-    return outbound(conversation, dialect, exchange.notes, loop_limit=0 if counting else limit)
+    known = line.backend_for(exchange).known(conversation.model)
+    if known.advice:
+        exchange.notes.alert(known.advice)
+    limit = 0 if counting else line.settings.models.loop_limit
+    return outbound(conversation, known.dialect, exchange.notes, loop_limit=limit)
 
 
 async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Conversation:
@@ -36,21 +35,19 @@ async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: b
     wire, conversation = decode_request(body, notes, counting=counting, shelf=line.tools)
     exchange.session = exchange.session or session_of_metadata(wire.metadata)
     await line.know()
-    chosen = route(wire.model, line.names)
+    chosen = line.route(wire.model)
     exchange.model_asked, exchange.model_served = wire.model, chosen.model
     exchange.stream = conversation.stream
     if not chosen.model:
         raise unavailable(line)
     conversation = msgspec.structs.replace(conversation, model=chosen.model)
-    backend = line.backend_for(exchange)
-    dialect = backend.dialect(chosen.model)
+    known = line.backend_for(exchange).known(chosen.model)
     if not counting:
-        own = line.settings.sampling
-        conversation = chosen_sampling(conversation, own, backend.family(chosen.model), dialect, notes)
+        conversation = chosen_sampling(conversation, line.settings.sampling, known.family, known.dialect, notes)
     conversation = offered(conversation, searching=line.searcher is not None, notes=notes)
     if not has_unread(conversation):
         return conversation
-    return await with_documents(conversation, line.documents, pictures=dialect.images is True, notes=notes)
+    return await with_documents(conversation, line.documents, pictures=known.dialect.images is True, notes=notes)
 
 
 def unavailable(line: Line) -> LandlineError:

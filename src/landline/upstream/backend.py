@@ -30,6 +30,15 @@ class ServedModel(Struct, frozen=True):
     architecture: str = ""
 
 
+class Knowledge(Struct, frozen=True):
+    """What is known of one served model. `window` is in tokens, 0 when nobody knows; `advice` see `Backend.advice`."""
+
+    dialect: Dialect
+    family: Family | None
+    window: int
+    advice: str
+
+
 class Backend:
     """Knowledge about one server. `url` is the base without /v1."""
 
@@ -60,7 +69,7 @@ class Backend:
         self._mends: dict[str, tuple[Mend, ...]] = {}  # by model: what its refusals taught
         self._thinking_in_text: dict[str, bool] = {}  # by model: what its answers showed
         self._matches: dict[str, Match | None] = {}  # by model
-        self._dialects: dict[tuple[str, BackendKind, bool | None, tuple[Mend, ...]], Dialect] = {}  # by what decides it
+        self._known: dict[str, tuple[object, Knowledge]] = {}  # by model, behind what it was derived from
         self._key = key.encode()
         self._headers = self._auth(key)
 
@@ -73,7 +82,6 @@ class Backend:
         if models != self._models:  # what was derived from what it told before is derived again
             self._models = models
             self._matches.clear()
-            self._dialects.clear()
 
     def match(self, model: str) -> Match | None:
         """The family of a served model, and why."""
@@ -88,14 +96,20 @@ class Backend:
         match = self.match(model)
         return match.family if match else None
 
+    def known(self, model: str) -> Knowledge:
+        """All that a request for `model` asks of the server, in one look-up while nothing of it changes."""
+        mends = self._mends.get(model, ())
+        state = (self.kind, self.images, self._models, mends, self._thinking_in_text.get(model))
+        before = self._known.get(model)
+        if before is not None and before[0] == state:
+            return before[1]
+        known = Knowledge(self._compose(model, mends), self.family(model), self.window(model), self.advice(model))
+        self._known[model] = (state, known)
+        return known
+
     def dialect(self, model: str) -> Dialect:
         """What this server accepts for a served model, as far as it is known."""
-        mends = self._mends.get(model, ())
-        known = (model, self.kind, self.images, mends)
-        dialect = self._dialects.get(known)
-        if dialect is None:
-            dialect = self._dialects[known] = self._compose(model, mends)
-        return dialect
+        return self.known(model).dialect
 
     def _compose(self, model: str, mends: tuple[Mend, ...]) -> Dialect:
         dialect = with_family(DIALECTS[self.kind], self.family(model))
@@ -178,9 +192,7 @@ class Backend:
 
     def learn_thinking(self, model: str, *, in_text: bool) -> None:
         """Where the server leaves the thinking of a model: in the text, or apart."""
-        if self._thinking_in_text.get(model) is not in_text:
-            self._thinking_in_text[model] = in_text
-            self._dialects.clear()
+        self._thinking_in_text[model] = in_text
 
     def learn_size(self, size: int, tokens: int) -> None:
         """One exact pair of request bytes and prompt tokens. Small requests are mostly template and teach nothing."""
