@@ -32,7 +32,8 @@ def tool(name: str) -> dict[str, Any]:
 def searching_sessions(draw: st.DrawFn) -> list[dict[str, Any]]:
     """The requests of a session that now and then finds tools; the client lists what was found in alphabetical order.
 
-    Sometimes it compacts: a summary takes the place of the history, the list stays.
+    Sometimes it compacts: a summary takes the place of the history, the list stays. No two calls are the same: what is
+    said to a model that repeats itself has a law of its own.
     """
     known: set[str] = set()
     messages: list[dict[str, Any]] = [{"role": "user", "content": draw(TEXT) or "x"}]
@@ -42,7 +43,7 @@ def searching_sessions(draw: st.DrawFn) -> list[dict[str, Any]]:
         names = draw(FOUND)
         content: Any = [{"type": "tool_reference", "tool_name": name} for name in names] or draw(TEXT)
         name = "ToolSearch" if names else draw(st.sampled_from(sorted({"Bash", *known})))
-        call = {"type": "tool_use", "id": f"t{at}", "name": name, "input": draw(ARGUMENTS)}
+        call = {"type": "tool_use", "id": f"t{at}", "name": name, "input": {**draw(ARGUMENTS), "at": at}}
         messages.append({"role": "assistant", "content": [call]})
         messages.append(
             {"role": "user", "content": [{"type": "tool_result", "tool_use_id": f"t{at}", "content": content}]}
