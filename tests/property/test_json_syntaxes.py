@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from landline.families.tool_parsers.syntax import Syntax
 from tests.fakes.tool_calls import JSON_SYNTAXES, calls_in, read, said, toolbox, values_in, written
+from tests.property.examples import shared_by
 
 TOOLS = toolbox(write={}, read={}, **{"mcp__a-b": {}})
 MARKS = sorted({opener for syntax in JSON_SYNTAXES for opener in syntax.openers})
@@ -48,6 +49,7 @@ def test_calls_in_text(syntax: Syntax, calls: list[tuple[str, Any]], before: str
 
 
 @pytest.mark.parametrize("syntax", JSON_SYNTAXES, ids=lambda syntax: syntax.name)
+@shared_by(len(JSON_SYNTAXES))
 @given(calls=CALLS)
 def test_what_is_written_is_read_back(syntax: Syntax, calls: list[tuple[str, Any]]) -> None:
     found = read(syntax.write(written(*calls)), (syntax,), tools=TOOLS, cuts=3)

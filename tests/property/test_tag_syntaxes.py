@@ -23,13 +23,18 @@ from landline.families.tool_parsers.qwen_xml import MIMO, QWEN_XML, SEED_OSS
 from landline.families.tool_parsers.step3 import STEP3
 from landline.families.tool_parsers.syntax import Called, Syntax
 from tests.fakes.tag_calls import HOSTILE, calls, read, said, written
+from tests.property.examples import shared_by
 
 SYNTAXES = (
     *(QWEN_XML, MIMO, SEED_OSS, GLM, GLM_COMPACT, HY_V3, HY_V4, DEEPSEEK_V32, DEEPSEEK_V4, DEEPSEEK_V41),
     *(MINIMAX_M2, MINIMAX_M3, KIMI_K3, MUSE, GEMMA4, FUNCTION_GEMMA),
     *(K2_HORIZON, STEP3, DOTS),
 )
-each = pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
+
+
+def each(law: Any) -> Any:
+    return pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)(shared_by(len(SYNTAXES))(law))
+
 
 PLAIN = st.text("abc \n\"'\\{}[],:<>&/=|é\t", max_size=12)
 PROSE = st.text("abc .\né", max_size=12).map(lambda text: text + "z")
