@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -58,12 +59,20 @@ def toolbox(schemas: Mapping[str, Mapping[str, Any]] = TOOLS) -> RequestTools:
     )
 
 
+ALL_TOOLS = toolbox()
+
+
+@cache
+def openers(syntaxes: tuple[Syntax, ...]) -> Openers:
+    return Openers(syntaxes)
+
+
 def read(
     syntax: Syntax | Sequence[Syntax], pieces: Iterable[str], schemas: Mapping[str, Mapping[str, Any]] = TOOLS
 ) -> list[Piece]:
     """What comes out, with neighbours of one kind joined."""
     syntaxes = (syntax,) if isinstance(syntax, Syntax) else tuple(syntax)
-    reader = TextReader(Openers(syntaxes), toolbox(schemas), alone=True)
+    reader = TextReader(openers(syntaxes), ALL_TOOLS if schemas is TOOLS else toolbox(schemas), alone=True)
     out: list[Piece] = []
     for piece in pieces:
         out += reader.feed(piece)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -55,6 +56,11 @@ def toolbox(**schemas: dict[str, Any]) -> RequestTools:
     return RequestTools(Tools(tools))
 
 
+@cache
+def openers(syntaxes: tuple[Syntax, ...]) -> Openers:
+    return Openers(syntaxes)
+
+
 def pieces(text: str, cuts: int | Iterable[int]) -> list[str]:
     """The text in pieces of one size, or cut at some places."""
     places = range(cuts, len(text), cuts) if isinstance(cuts, int) else sorted(set(cuts))
@@ -82,7 +88,7 @@ def read(
     alone: bool = True,
 ) -> list[Piece]:
     """What a TextReader makes of the text."""
-    reader = TextReader(Openers(syntaxes), tools or toolbox(), alone=alone)
+    reader = TextReader(openers(tuple(syntaxes)), tools or toolbox(), alone=alone)
     found: list[Piece] = []
     for piece in pieces(text, cuts):
         found += reader.feed(piece)

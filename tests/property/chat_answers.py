@@ -9,14 +9,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.fakes.chat_stream import DONE, call_delta, chunk, usage_chunk, usage_object
+from tests.property.examples import nested
 
 TOOLS = ("Bash", "Read", "mcp__files__write")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 WORDS = TEXT.filter(lambda text: not text.isspace())  # white space around calls says nothing and is dropped
-JSON = st.recursive(
+JSON = nested(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=6,
 )
 ARGUMENTS = st.dictionaries(TEXT, JSON, max_size=3)
 COUNT = st.integers(1, 200_000)

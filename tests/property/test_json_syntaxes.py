@@ -11,23 +11,28 @@ from hypothesis import strategies as st
 
 from landline.families.tool_parsers.syntax import Syntax
 from tests.fakes.tool_calls import JSON_SYNTAXES, calls_in, read, said, toolbox, values_in, written
-from tests.property.examples import shared_by
+from tests.property.examples import nested, shared_by
 
 TOOLS = toolbox(write={}, read={}, **{"mcp__a-b": {}})
 MARKS = sorted({opener for syntax in JSON_SYNTAXES for opener in syntax.openers})
 MARKS += ["</tool_call>", "<|tool_call_end|>", "```json\n", "```\n", "<|message|>", "[ARGS]", "]", "}}", '"', "\\", "'"]
-TEXTS = st.lists(st.sampled_from(MARKS) | st.text(max_size=5), max_size=5).map("".join)
+PIECES = st.sampled_from(MARKS) | st.text(max_size=5)
+TEXTS = PIECES | st.lists(PIECES, max_size=5).map("".join)
 LEAVES = (
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
 )
-VALUES = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=6
-)
+VALUES = nested(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3))
 NAMES = st.sampled_from(["write", "read", "mcp__a-b"])
 CALLS = st.lists(st.tuples(NAMES, st.dictionaries(TEXTS, VALUES, max_size=3)), min_size=1, max_size=3)
 PROSE = st.text(st.sampled_from("ab .,\né"), max_size=12)
 SYNTAXES = st.sampled_from(JSON_SYNTAXES)
-CUTS = st.lists(st.integers(1, 300), max_size=12) | st.integers(1, 5)
+CUTS = st.lists(st.integers(1, 300), max_size=6) | st.integers(1, 5)
+PLACE = st.integers(0, 9_999)  # of a text, modulo its length
+FAULTS = st.lists(
+    st.tuples(PLACE, st.integers(0, 4), st.sampled_from(["", "<", "{", '"', "}", "'", "]", "\n", "```"])),
+    min_size=1,
+    max_size=3,
+)
 # Marks that say nothing but what kind of message follows are dropped, even if no call does.
 DROPPING = ("harmony", "inkling")
 KEEPING = tuple(syntax for syntax in JSON_SYNTAXES if syntax.name not in DROPPING)
@@ -62,12 +67,10 @@ def test_no_calls_are_written_as_nothing(syntax: Syntax) -> None:
     assert syntax.write([]) == ""
 
 
-@given(SYNTAXES, CALLS, st.data())
-def test_a_cut_output_gives_no_call_that_was_not_whole(
-    syntax: Syntax, calls: list[tuple[str, Any]], data: st.DataObject
-) -> None:
+@given(SYNTAXES, CALLS, PLACE)
+def test_a_cut_output_gives_no_call_that_was_not_whole(syntax: Syntax, calls: list[tuple[str, Any]], end: int) -> None:
     text = syntax.write(written(*calls))
-    text = text[: data.draw(st.integers(0, len(text)))]
+    text = text[: end % (len(text) + 1)]
     found = calls_in(read(text, tools=TOOLS))
     whole = [(name, json.loads(arguments)) for name, arguments, is_whole in found if is_whole]
     assert whole == calls[: len(whole)]
@@ -85,18 +88,14 @@ def test_garbage_is_text(text: str, cuts: Any, alone: bool) -> None:
     calls_in(everything)
 
 
-@given(SYNTAXES, CALLS, st.data())
+@given(SYNTAXES, CALLS, FAULTS, CUTS)
 def test_broken_calls_are_the_same_in_any_cut(
-    syntax: Syntax, calls: list[tuple[str, Any]], data: st.DataObject
+    syntax: Syntax, calls: list[tuple[str, Any]], faults: list[tuple[int, int, str]], cuts: Any
 ) -> None:
     text = syntax.write(written(*calls))
-    for _ in range(data.draw(st.integers(1, 3))):
-        place, length = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 4))
-        text = (
-            text[:place]
-            + data.draw(st.sampled_from(["", "<", "{", '"', "}", "'", "]", "\n", "```"]))
-            + text[place + length :]
-        )
+    for somewhere, length, instead in faults:
+        place = somewhere % (len(text) + 1)
+        text = text[:place] + instead + text[place + length :]
     whole = read(text, tools=TOOLS)
     calls_in(whole)
-    assert read(text, tools=TOOLS, cuts=data.draw(CUTS)) == whole
+    assert read(text, tools=TOOLS, cuts=cuts) == whole

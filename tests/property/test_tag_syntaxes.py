@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -62,15 +63,31 @@ def arguments(text: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]
 CALLS = st.lists(st.tuples(st.just("everything"), arguments(WRAPPED_TEXT)), min_size=1, max_size=3)
 
 
-@st.composite
-def outputs(draw: st.DrawFn, syntax: Syntax) -> str:
+# Made once: a strategy that is built anew in each example costs more than what it draws.
+PLACES = st.lists(st.integers(0, 5000), max_size=8)  # of a text, modulo its length
+PLACE = st.integers(0, 5000)
+YES_OR_NO = st.booleans()
+BETWEEN = ("write", "grep_tool", "\n", " ", "text", "path", ":", ">", '"', "{", "}")
+JUNK = {
+    syntax: st.lists(st.sampled_from([*HOSTILE, *syntax.openers, *BETWEEN]), max_size=8).map("".join)
+    for syntax in SYNTAXES
+}
+GARBAGE = {
+    syntax: st.lists(
+        st.sampled_from([*HOSTILE, *syntax.openers, "write", "nothing", "\n", " ", "=", '"', ">", "{", "<"])
+        | st.text(max_size=3),
+        max_size=12,
+    ).map("".join)
+    for syntax in SYNTAXES
+}
+
+
+def output(draw: Callable[..., Any], syntax: Syntax) -> str:
     """Pieces of calls, markers and prose in any order, and calls among them."""
-    marks = [*HOSTILE, *syntax.openers, "write", "grep_tool", "\n", " ", "text", "path", ":", ">", '"', "{", "}"]
     whole = syntax.write(written(*draw(CALLS)))
-    junk = st.lists(st.sampled_from(marks), max_size=8).map("".join)
-    at = draw(st.integers(0, len(whole)))
-    part = whole[:at] if draw(st.booleans()) else whole
-    return draw(junk) + part + draw(junk) + (whole if draw(st.booleans()) else "") + draw(junk)
+    part = whole[: draw(PLACE) % (len(whole) + 1)] if draw(YES_OR_NO) else whole
+    junk = JUNK[syntax]
+    return draw(junk) + part + draw(junk) + (whole if draw(YES_OR_NO) else "") + draw(junk)
 
 
 def cut(text: str, places: list[int]) -> list[str]:
@@ -81,10 +98,10 @@ def cut(text: str, places: list[int]) -> list[str]:
 @each
 @given(data=st.data())
 def test_cutting_the_text_anywhere_changes_nothing(syntax: Syntax, data: st.DataObject) -> None:
-    text = data.draw(outputs(syntax))
+    text = output(data.draw, syntax)
     whole = read(syntax, [text])
 
-    assert read(syntax, cut(text, data.draw(st.lists(st.integers(0, 5000), max_size=8)))) == whole
+    assert read(syntax, cut(text, data.draw(PLACES))) == whole
     assert read(syntax, list(text)) == whole
 
 
@@ -126,8 +143,7 @@ def test_markers_in_a_value_do_not_end_it(syntax: Syntax, text: str, other: str)
 @each
 @given(data=st.data())
 def test_garbage_never_raises_and_loses_nothing_without_a_call(syntax: Syntax, data: st.DataObject) -> None:
-    marks = [*HOSTILE, *syntax.openers, "write", "nothing", "\n", " ", "=", '"', ">", "{", "<"]
-    text = "".join(data.draw(st.lists(st.sampled_from(marks) | st.text(max_size=3), max_size=12)))
+    text = data.draw(GARBAGE[syntax])
 
     pieces = read(syntax, [text])
 

@@ -16,32 +16,39 @@ from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, E
 from landline.core.exchange import Notes
 from landline.core.model import StopReason, Tool, Tools, Usage
 from landline.transforms.tool_repair import RepairCalls
+from tests.property.examples import nested
 
 WORDS = st.text(st.sampled_from("ab {}[]:,\"\\\n\té😀'"), max_size=12).filter(lambda text: text not in ("null", "None"))
 KEYS = ("command", "file_path", "todos", "count", "flag", "note")
 Made = tuple[dict[str, Any], dict[str, Any]]  # a schema, and a value that fits
 
 
-@st.composite
-def leaves(draw: st.DrawFn) -> tuple[dict[str, Any], Any]:
-    return draw(
-        st.one_of(
-            st.tuples(st.just({"type": "string"}), WORDS),
-            st.tuples(st.just({"type": "integer"}), st.integers(-(10**6), 10**6)),
-            st.tuples(st.just({"type": "number"}), st.sampled_from([0.5, -2, 1e3])),
-            st.tuples(st.just({"type": "boolean"}), st.booleans()),
-            st.tuples(st.just({"type": ["string", "null"]}), st.none() | WORDS),
-            st.tuples(st.just({"anyOf": [{"type": "integer"}, {"type": "null"}]}), st.none() | st.just(7)),
-            st.tuples(st.just({"enum": ["a", "b"]}), st.sampled_from("ab")),
-            st.tuples(st.just({}), st.sampled_from([1, "x", [1], {"y": None}])),
-        )
-    )
+# Made once: a strategy that is built anew in each example costs more than what it draws.
+LEAVES = st.one_of(
+    st.tuples(st.just({"type": "string"}), WORDS),
+    st.tuples(st.just({"type": "integer"}), st.integers(-(10**6), 10**6)),
+    st.tuples(st.just({"type": "number"}), st.sampled_from([0.5, -2, 1e3])),
+    st.tuples(st.just({"type": "boolean"}), st.booleans()),
+    st.tuples(st.just({"type": ["string", "null"]}), st.none() | WORDS),
+    st.tuples(st.just({"anyOf": [{"type": "integer"}, {"type": "null"}]}), st.none() | st.just(7)),
+    st.tuples(st.just({"enum": ["a", "b"]}), st.sampled_from("ab")),
+    st.tuples(st.just({}), st.sampled_from([1, "x", [1], {"y": None}])),
+)
+YES_OR_NO = st.booleans()
+LENGTHS = st.integers(0, 3)
+PROPERTIES = st.lists(st.sampled_from(KEYS), max_size=4, unique=True)
+PRESENCES = st.sampled_from(["required", "optional", "absent"])
+OTHERS = st.sampled_from([1, "x", {"z": [{}]}])
+INDENTS = st.sampled_from([None, None, 2])
+SEPARATORS = st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", " : ")])
+PLACES = st.lists(st.integers(0, 9_999), max_size=6)  # of a text, modulo its length
+PLACE = st.integers(0, 9_999)
 
 
 @st.composite
 def listed(draw: st.DrawFn, inner: st.SearchStrategy[tuple[dict[str, Any], Any]]) -> tuple[dict[str, Any], Any]:
     schema, value = draw(inner)
-    return {"type": "array", "items": schema}, [value] * draw(st.integers(0, 3))
+    return {"type": "array", "items": schema}, [value] * draw(LENGTHS)
 
 
 @st.composite
@@ -49,35 +56,39 @@ def objects(draw: st.DrawFn, inner: st.SearchStrategy[tuple[dict[str, Any], Any]
     properties: dict[str, Any] = {}
     value: dict[str, Any] = {}
     required: list[str] = []
-    for name in draw(st.lists(st.sampled_from(KEYS), max_size=4, unique=True)):
+    for name in draw(PROPERTIES):
         properties[name], one = draw(inner)
-        kind = draw(st.sampled_from(["required", "optional", "absent"]))
+        kind = draw(PRESENCES)
         if kind != "absent":
             value[name] = one
         if kind == "required":
             required.append(name)
     schema: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
-    if draw(st.booleans()):
+    if draw(YES_OR_NO):
         schema["additionalProperties"] = False
-    elif draw(st.booleans()):
-        value["other"] = draw(st.sampled_from([1, "x", {"z": [{}]}]))
+    elif draw(YES_OR_NO):
+        value["other"] = draw(OTHERS)
     return schema, value
 
 
-CALLS = objects(st.recursive(leaves(), lambda inner: listed(inner) | objects(inner), max_leaves=4))
+CALLS = objects(nested(LEAVES, lambda inner: listed(inner) | objects(inner), depth=2))
 
 
-@st.composite
-def writings(draw: st.DrawFn, value: Any) -> str:
-    indent = draw(st.sampled_from([None, None, 2]))
-    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", " : ")]))
-    return json.dumps(value, ensure_ascii=draw(st.booleans()), indent=indent, separators=separators)
+WRITINGS = st.tuples(YES_OR_NO, INDENTS, SEPARATORS)
 
 
-@st.composite
-def cut(draw: st.DrawFn, text: str) -> list[str]:
-    places = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)) | {0, len(text)})
-    return [text[begin:end] for begin, end in pairwise(places)]
+def write(value: Any, how: tuple[bool, int | None, tuple[str, str]]) -> str:
+    ascii_only, indent, separators = how
+    return json.dumps(value, ensure_ascii=ascii_only, indent=indent, separators=separators)
+
+
+def up_to(text: str, place: int) -> str:
+    return text[: place % (len(text) + 1)]
+
+
+def cut(text: str, places: list[int]) -> list[str]:
+    bounds = sorted({0, len(text), *(place % (len(text) + 1) for place in places)})
+    return [text[begin:end] for begin, end in pairwise(bounds)]
 
 
 def repaired(
@@ -100,23 +111,22 @@ def validates(schema: dict[str, Any], text: str) -> bool:
         return False
 
 
-@given(CALLS, st.data())
+@given(CALLS, WRITINGS, PLACES)
 @pytest.mark.row("4.25")
-def test_calls_that_fit_leave_byte_for_byte(made: Made, data: st.DataObject) -> None:
+def test_calls_that_fit_leave_byte_for_byte(made: Made, how: Any, places: list[int]) -> None:
     schema, value = made
-    text = data.draw(writings(value))
+    text = write(value, how)
     notes = Notes()
     assert validates(schema, text)
-    assert repaired(schema, data.draw(cut(text)), notes=notes) == text
+    assert repaired(schema, cut(text, places), notes=notes) == text
     assert notes == Notes()
 
 
-@given(CALLS, st.data())
-def test_calls_that_were_cut_leave_as_far_as_they_came(made: Made, data: st.DataObject) -> None:
+@given(CALLS, WRITINGS, PLACES, PLACE)
+def test_calls_that_were_cut_leave_as_far_as_they_came(made: Made, how: Any, places: list[int], end: int) -> None:
     schema, value = made
-    text = data.draw(writings(value))
-    begun = text[: data.draw(st.integers(0, len(text)))]
-    assert repaired(schema, data.draw(cut(begun)), stop=StopReason.MAX_TOKENS) == begun
+    begun = up_to(write(value, how), end)
+    assert repaired(schema, cut(begun, places), stop=StopReason.MAX_TOKENS) == begun
 
 
 def _mutations(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], Any]]:
@@ -143,23 +153,25 @@ def _with(value: Any, path: tuple[Any, ...], other: Any) -> Any:
     return changed
 
 
-@given(CALLS, st.data())
+@given(CALLS, WRITINGS, PLACES, PLACE)
 @pytest.mark.row("4.25")
-def test_one_wrong_value_is_repaired_to_fit_or_stays(made: Made, data: st.DataObject) -> None:
+def test_one_wrong_value_is_repaired_to_fit_or_stays(made: Made, how: Any, places: list[int], which: int) -> None:
     schema, value = made
     mutations = _mutations(value)
     if not mutations:
         return
-    text = data.draw(writings(_with(value, *data.draw(st.sampled_from(mutations)))))
-    got = repaired(schema, data.draw(cut(text)))
+    text = write(_with(value, *mutations[which % len(mutations)]), how)
+    got = repaired(schema, cut(text, places))
     assert validates(schema, got) or json.loads(got) == json.loads(text)
     assert got == repaired(schema, [text]) == repaired(schema, list(text))
 
 
-@st.composite
-def spoiled(draw: st.DrawFn, text: str) -> str:
+KINDS = st.sampled_from(["python", "raw", "brace", "unescaped", "chars", "cut"])
+CHARS = st.text(st.sampled_from("{}[]\",:\\' a1"), max_size=3)
+
+
+def spoiled(text: str, kind: str, place: int, chars: str) -> str:
     """JSON as it should not be."""
-    kind = draw(st.sampled_from(["python", "raw", "brace", "unescaped", "chars", "cut"]))
     if kind == "python":
         return repr(json.loads(text))
     if kind == "raw":
@@ -169,16 +181,16 @@ def spoiled(draw: st.DrawFn, text: str) -> str:
     if kind == "unescaped":
         return text.replace('\\"', '"')
     if kind == "cut":
-        return text[: draw(st.integers(0, len(text)))]
-    at = draw(st.integers(0, len(text)))
-    return text[:at] + draw(st.text(st.sampled_from("{}[]\",:\\' a1"), max_size=3)) + text[at:]
+        return up_to(text, place)
+    begun = up_to(text, place)
+    return begun + chars + text[len(begun) :]
 
 
-@given(CALLS, st.data())
-def test_spoiled_json_is_the_same_however_it_is_cut(made: Made, data: st.DataObject) -> None:
+@given(CALLS, WRITINGS, PLACES, st.tuples(KINDS, PLACE, CHARS))
+def test_spoiled_json_is_the_same_however_it_is_cut(made: Made, how: Any, places: list[int], fault: Any) -> None:
     schema, value = made
-    text = data.draw(spoiled(data.draw(writings(value))))
-    got = repaired(schema, data.draw(cut(text)))
+    text = spoiled(write(value, how), *fault)
+    got = repaired(schema, cut(text, places))
     assert got == repaired(schema, [text]) == repaired(schema, list(text))
     if got != text:
         assert isinstance(json.loads(got), dict)
@@ -190,12 +202,12 @@ def test_any_text_has_some_end(made: Made, text: str, stopped: bool) -> None:
     assert repaired(made[0], list(text), stop=stop) == repaired(made[0], [text] if text else [], stop=stop)
 
 
-@given(st.text(max_size=30) | st.sampled_from(["{}", '{"a":1}', "null"]), st.text(max_size=12), st.data())
-def test_calls_of_any_name_obey_the_grammar(text: str, name: str, data: st.DataObject) -> None:
+@given(st.text(max_size=30) | st.sampled_from(["{}", '{"a":1}', "null"]), st.text(max_size=12), PLACES)
+def test_calls_of_any_name_obey_the_grammar(text: str, name: str, places: list[int]) -> None:
     """One start and one stop, whatever the name; nothing raised, and text where it was no call."""
     repair = RepairCalls(Tools([Tool("T", msgspec.Raw(b'""'), msgspec.Raw(b'{"type":"object"}'))]), Notes())
     out = repair.push([ResponseStart(), BlockStart(0, BlockKind.TOOL_USE, "c", name)])
-    for piece in data.draw(cut(text)):
+    for piece in cut(text, places):
         out += repair.push([BlockDelta(0, piece)])
     out += repair.push([BlockStop(0), ResponseEnd(StopReason.TOOL_USE, Usage())])
     kinds = [type(event) for event in out if type(event) is not BlockDelta]
