@@ -15,7 +15,7 @@ from landline.core.exchange import Notes
 from landline.protocols.openai_chat.dialect import Dialect
 from landline.transforms.identifiers import MintIds
 from landline.upstream.backend import DIALECTS
-from tests.property.chat_answers import ARGUMENTS, TEXT
+from tests.property.examples import Dice
 from tests.property.requests import STRICT_DIALECTS, chat_of, fields_of
 
 PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
@@ -27,23 +27,20 @@ TOOLS = [
 
 Block = dict[str, Any]
 
-# Made once: a strategy that is built anew in each example costs more than what it draws.
-KINDS = st.lists(st.sampled_from(["text", "image", "document", "unknown"]), max_size=3)
-CALLS = st.lists(ARGUMENTS, max_size=3)
-NATIVE_IDS = st.lists(st.sampled_from(["functions.Bash:0", "c1", "c1", ""]), max_size=3)
-ONE_OF_FOUR, ONE_OF_FIVE = st.integers(0, 3), st.integers(0, 4)
+KINDS = ("text", "image", "document", "unknown")
+NATIVE_IDS = ("functions.Bash:0", "c1", "c1", "")
 
 
 class Numbered:
     """Texts that can be found again, each once: «0», «1», ..."""
 
-    def __init__(self, draw: st.DrawFn) -> None:
-        self._draw = draw
+    def __init__(self, dice: Dice) -> None:
+        self._dice = dice
         self.count = 0
 
     def __call__(self) -> str:
         self.count += 1
-        return f"«{self.count - 1}»{self._draw(TEXT)}"
+        return f"«{self.count - 1}»{self._dice.text()}"
 
 
 # ------------------------------------------------------------------------------------------------ law 4
@@ -52,23 +49,24 @@ class Numbered:
 @st.composite
 def conversations(draw: st.DrawFn) -> tuple[list[dict[str, Any]], dict[str, list[Any]]]:
     """Messages of any shape, and what they hold by kind, in order."""
-    text = Numbered(draw)
+    dice = Dice(draw)
+    text = Numbered(dice)
     held: dict[str, list[Any]] = {"user": [], "assistant": [], "thinking": [], "result": [], "call": [], "opaque": []}
     messages: list[dict[str, Any]] = []
-    for turn in range(draw(st.integers(1, 5))):
-        calls = draw(CALLS)
+    for turn in range(1 + dice(5)):
+        calls = [dice.object() for _ in range(dice(4))]
         ids = [f"toolu_{turn}_{at}" for at in range(len(calls))]
-        messages.append({"role": "user", "content": _said(draw, "user", "text", text, held)})
-        messages.append({"role": "assistant", "content": _answer(draw, list(zip(ids, calls, strict=True)), text, held)})
+        messages.append({"role": "user", "content": _said(dice, "user", "text", text, held)})
+        messages.append({"role": "assistant", "content": _answer(dice, list(zip(ids, calls, strict=True)), text, held)})
         if calls:
-            results = [_result(draw, ident, text, held) for ident in ids]
-            messages.append({"role": "user", "content": [*results, *_said(draw, "user", "text", text, held)]})
+            results = [_result(dice, ident, text, held) for ident in ids]
+            messages.append({"role": "user", "content": [*results, *_said(dice, "user", "text", text, held)]})
     return messages, held
 
 
-def _said(draw: st.DrawFn, role: str, kind: str, text: Numbered, held: dict[str, list[Any]]) -> list[Block]:
+def _said(dice: Dice, role: str, kind: str, text: Numbered, held: dict[str, list[Any]]) -> list[Block]:
     blocks: list[Block] = []
-    for what in draw(KINDS):
+    for what in [dice.one(KINDS) for _ in range(dice(4))]:
         if what == "text":
             blocks.append({"type": "text", "text": text(), "cache_control": {"type": "ephemeral"}})
             held[role].append(blocks[-1]["text"])
@@ -85,13 +83,13 @@ def _said(draw: st.DrawFn, role: str, kind: str, text: Numbered, held: dict[str,
 
 
 def _answer(
-    draw: st.DrawFn, calls: list[tuple[str, dict[str, Any]]], text: Numbered, held: dict[str, list[Any]]
+    dice: Dice, calls: list[tuple[str, dict[str, Any]]], text: Numbered, held: dict[str, list[Any]]
 ) -> list[Block]:
     blocks: list[Block] = []
-    for _ in range(draw(st.integers(0, 2))):
+    for _ in range(dice(3)):
         held["thinking"].append(text())
         blocks.append({"type": "thinking", "thinking": held["thinking"][-1], "signature": ""})
-    for _ in range(draw(st.integers(0, 2))):
+    for _ in range(dice(3)):
         held["assistant"].append(text())
         blocks.append({"type": "text", "text": held["assistant"][-1]})
     for ident, arguments in calls:
@@ -100,10 +98,10 @@ def _answer(
     return blocks
 
 
-def _result(draw: st.DrawFn, ident: str, text: Numbered, held: dict[str, list[Any]]) -> Block:
-    failed, said = draw(st.booleans()), text()
+def _result(dice: Dice, ident: str, text: Numbered, held: dict[str, list[Any]]) -> Block:
+    failed, said = bool(dice(2)), text()
     held["result"].append((ident, said, failed))
-    content: Any = said if draw(st.booleans()) else [{"type": "text", "text": said}, *([PNG] * draw(st.integers(0, 1)))]
+    content: Any = said if dice(2) else [{"type": "text", "text": said}, *([PNG] * dice(2))]
     return {"type": "tool_result", "tool_use_id": ident, "content": content, "is_error": failed}
 
 
@@ -163,43 +161,44 @@ def assert_results_follow_calls(out: list[dict[str, Any]]) -> None:
 @st.composite
 def sessions(draw: st.DrawFn) -> list[dict[str, Any]]:
     """The requests of one session of Claude Code: each holds the whole history, written in another form each time."""
-    text = Numbered(draw)
+    dice = Dice(draw)
+    text = Numbered(dice)
     system = [BILLING.format("0a3"), text(), text()]
     history: list[tuple[str, Any]] = [("user", [text()]), ("system", [text()])]
     requests: list[dict[str, Any]] = []
-    for turn in range(draw(st.integers(2, 5))):
-        requests.append(_request(draw, system, history))
-        history.append(("assistant", _model_turn(draw, turn, text)))
+    for turn in range(2 + dice(4)):
+        requests.append(_request(dice, system, history))
+        history.append(("assistant", _model_turn(dice, turn, text)))
         ids = [block["id"] for block in history[-1][1] if block["type"] == "tool_use"]
-        history.append(("user", _user_turn(draw, ids, text)))
-        if draw(st.booleans()):
-            reminder = f"<system-reminder>\n{text()}\n</system-reminder>" if draw(st.booleans()) else text()
+        history.append(("user", _user_turn(dice, ids, text)))
+        if dice(2):
+            reminder = f"<system-reminder>\n{text()}\n</system-reminder>" if dice(2) else text()
             history.append(("system", [reminder]))
-    return [*requests, _request(draw, system, history)]
+    return [*requests, _request(dice, system, history)]
 
 
-def _model_turn(draw: st.DrawFn, turn: int, text: Numbered) -> list[Block]:
+def _model_turn(dice: Dice, turn: int, text: Numbered) -> list[Block]:
     thinking = {"type": "thinking", "thinking": text(), "signature": "landline"}
     said = {"type": "text", "text": text()}
-    natives = draw(NATIVE_IDS)
+    natives = [dice.one(NATIVE_IDS) for _ in range(dice(4))]
     mint = MintIds(f"turn{turn}x")
     calls: list[Block] = []
     for at, native in enumerate(natives):
         event = mint.push([BlockStart(at, BlockKind.TOOL_USE, native, "Bash")])[0]
         assert isinstance(event, BlockStart)
-        calls.append({"type": "tool_use", "id": event.id, "name": "Bash", "input": draw(ARGUMENTS)})
-    return [*([], [thinking], [said], [thinking, said])[draw(ONE_OF_FOUR)], *calls]
+        calls.append({"type": "tool_use", "id": event.id, "name": "Bash", "input": dice.object()})
+    return [*([], [thinking], [said], [thinking, said])[dice(4)], *calls]
 
 
-def _user_turn(draw: st.DrawFn, ids: list[str], text: Numbered) -> list[Any]:
+def _user_turn(dice: Dice, ids: list[str], text: Numbered) -> list[Any]:
     blocks: list[Any] = []
     for ident in ids:
-        parts = (text(), [{"type": "text", "text": text()}], [PNG], "", [])[draw(ONE_OF_FIVE)]
-        blocks.append({"type": "tool_result", "tool_use_id": ident, "content": parts, "is_error": draw(st.booleans())})
-    return [*blocks, *([text()] if not ids or draw(st.booleans()) else []), *([PNG] if draw(st.booleans()) else [])]
+        parts = (text(), [{"type": "text", "text": text()}], [PNG], "", [])[dice(5)]
+        blocks.append({"type": "tool_result", "tool_use_id": ident, "content": parts, "is_error": bool(dice(2))})
+    return [*blocks, *([text()] if not ids or dice(2) else []), *([PNG] if dice(2) else [])]
 
 
-def _request(draw: st.DrawFn, system: list[str], history: list[tuple[str, Any]]) -> dict[str, Any]:
+def _request(dice: Dice, system: list[str], history: list[tuple[str, Any]]) -> dict[str, Any]:
     """One text alone is a string or a list with one block; the last block of the last message carries the mark."""
     mark = {"cache_control": {"type": "ephemeral"}}
     messages: list[dict[str, Any]] = []
@@ -208,8 +207,8 @@ def _request(draw: st.DrawFn, system: list[str], history: list[tuple[str, Any]])
         if at == len(history) - 1:
             blocks[-1] |= mark
         alone = len(said) == 1 and isinstance(said[0], str)
-        messages.append({"role": role, "content": said[0] if alone and draw(st.booleans()) else blocks})
-    head = [{"type": "text", "text": one} | (mark if draw(st.booleans()) else {}) for one in system]
+        messages.append({"role": role, "content": said[0] if alone and dice(2) else blocks})
+    head = [{"type": "text", "text": one} | (mark if dice(2) else {}) for one in system]
     return {"system": head, "messages": messages, "tools": TOOLS, "thinking": {"type": "adaptive"}}
 
 

@@ -14,7 +14,8 @@ from landline.core.grammar import Grammar
 from landline.errors import LandlineError
 from tests.fakes.streams import CASES
 from tests.golden.translate import decoded
-from tests.property.chat_answers import JSON, Streamed, streams
+from tests.property.chat_answers import Streamed, streams
+from tests.property.examples import INTEGERS, TEXT, Dice
 from tests.property.requests import chat_request_of
 
 PLACES = [
@@ -36,22 +37,58 @@ BLOCK_TYPES = ["text", "thinking", "redacted_thinking", "tool_use", "tool_result
 BLOCK_TYPES += ["tool_reference", "search_result", "server_tool_use"]
 FIELDS = ["type", "text", "thinking", "id", "name", "input", "content", "source", "tool_use_id", "is_error", "title"]
 TYPES = [*BLOCK_TYPES, "base64", "url", "content"]
-ANY = JSON | st.floats() | st.sampled_from(["", "\ud83d", 10**400, [], {}, [None], [[]], "é", "text/plain"])
-FIELD_VALUES = st.dictionaries(st.sampled_from([*FIELDS, "data", "media_type", "url"]), ANY | st.sampled_from(TYPES))
-BLOCKS = st.builds(
-    lambda kind, fields, inner: {**fields, **inner, "type": kind},
-    st.sampled_from(BLOCK_TYPES),
-    FIELD_VALUES,
-    st.dictionaries(st.sampled_from(["content", "source", "input"]), FIELD_VALUES | st.lists(FIELD_VALUES)),
-)
-MESSAGES = st.lists(
-    st.builds(
-        lambda role, content: {"role": role, "content": content},
-        st.sampled_from(["user", "assistant", "system"]),
-        st.lists(BLOCKS, max_size=4) | ANY,
-    ),
-    max_size=4,
-)
+ODD = ("", "\ud83d", 10**400, [], {}, [None], [[]], "é", "text/plain")
+FLOATS = st.floats()
+
+
+@st.composite
+def nesting(draw: st.DrawFn) -> Any:
+    dice = Dice(draw)
+    return [dice.json() for _ in range(dice(4))] if dice(2) else dice.object()
+
+
+ANY = st.none() | st.booleans() | INTEGERS | TEXT | FLOATS | st.sampled_from(ODD) | nesting()
+NAMES = [*FIELDS, "data", "media_type", "url"]
+
+
+def anything(dice: Dice) -> Any:
+    match dice(8):
+        case 0:
+            return dice.one(ODD)
+        case 1:
+            return dice.draw(FLOATS)
+        case 2 | 3:
+            return dice.one(TYPES)
+        case _:
+            return dice.json()
+
+
+def fields(dice: Dice) -> dict[str, Any]:
+    return {dice.one(NAMES): anything(dice) for _ in range(dice(9))}
+
+
+def block(dice: Dice) -> dict[str, Any]:
+    """Of a known type, with fields of any block; what it holds is often such fields again, or a list of them."""
+    made = fields(dice)
+    for _ in range(dice(3)):
+        inner = [fields(dice) for _ in range(dice(4))]
+        made[dice.one(("content", "source", "input"))] = inner if dice(2) else fields(dice)
+    return made | {"type": dice.one(BLOCK_TYPES)}
+
+
+@st.composite
+def any_messages(draw: st.DrawFn) -> list[dict[str, Any]]:
+    dice = Dice(draw)
+    return [
+        {
+            "role": dice.one(("user", "assistant", "system")),
+            "content": [block(dice) for _ in range(dice(5))] if dice(2) else anything(dice),
+        }
+        for _ in range(dice(5))
+    ]
+
+
+MESSAGES = any_messages()
 
 
 def check_stream_of(raw: bytes, cuts: tuple[int, ...] = ()) -> ResponseEnd | ResponseError:

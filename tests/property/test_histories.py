@@ -16,52 +16,48 @@ from landline.protocols.openai_chat.dialect import STANDARD, Dialect
 from landline.transforms.sequence import fitted, outbound
 from landline.upstream.dialects import DIALECTS, BackendKind
 from tests.fakes.chat_templates import check_ids, check_mistral, check_results
+from tests.property.examples import Dice
 from tests.property.requests import MISTRAL, STRICT_DIALECTS, chat_of, fields_of, translated, written
 
 ALL = (*DIALECTS.values(), *STRICT_DIALECTS)
-IDS = st.sampled_from(["1", "2", "functions.f:0", "aB3dE5gH9", "toolu_lla1_ZnVuY3Rpb25zLmY6MA"])
-TEXTS = st.sampled_from(["a", "b\n", "<system-reminder>\nr\n</system-reminder>", ""])
+IDS = ("1", "2", "functions.f:0", "aB3dE5gH9", "toolu_lla1_ZnVuY3Rpb25zLmY6MA")
+TEXTS = ("a", "b\n", "<system-reminder>\nr\n</system-reminder>", "")
 PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
 
 
-def text_blocks() -> st.SearchStrategy[dict[str, Any]]:
-    return TEXTS.map(lambda text: {"type": "text", "text": text})
-
-
-def calls() -> st.SearchStrategy[dict[str, Any]]:
-    return IDS.map(lambda ident: {"type": "tool_use", "id": ident, "name": "f", "input": {}})
-
-
-def results() -> st.SearchStrategy[dict[str, Any]]:
-    contents = st.one_of(TEXTS, st.just([PNG]), st.none())
-    return st.builds(lambda ident, said: {"type": "tool_result", "tool_use_id": ident, "content": said}, IDS, contents)
-
-
 ANSWERS: list[Any] = ["answer", [{"type": "tool_use", "id": "cut", "name": "f", "input": {}}]]
-THINKING = st.just({"type": "thinking", "thinking": "t", "signature": ""})
-UNKNOWN = st.just({"type": "redacted_thinking", "data": "x"})
+ROLES = ("user", "user", "assistant", "assistant", "system")
 
 
-# Made once: a strategy that is built anew in each example costs more than what it draws.
-ROLES = st.sampled_from(["user", "user", "assistant", "assistant", "system"])
-# Two calls under one id cannot be told apart by anybody.
-ANSWER_BLOCKS = st.lists(
-    st.one_of(text_blocks(), calls(), THINKING, UNKNOWN),
-    max_size=3,
-    unique_by=lambda block: block.get("id") or json.dumps(block),
-)
-USER_CONTENT = st.one_of(TEXTS, st.lists(st.one_of(text_blocks(), results(), st.just(PNG)), max_size=3))
+def answer_block(dice: Dice) -> dict[str, Any]:
+    return (
+        {"type": "text", "text": dice.one(TEXTS)},
+        {"type": "tool_use", "id": dice.one(IDS), "name": "f", "input": {}},
+        {"type": "thinking", "thinking": "t", "signature": ""},
+        {"type": "redacted_thinking", "data": "x"},
+    )[dice(4)]
+
+
+def user_block(dice: Dice) -> dict[str, Any]:
+    said = dice.one((dice.one(TEXTS), [PNG], None))
+    result = {"type": "tool_result", "tool_use_id": dice.one(IDS), "content": said}
+    return dice.one(({"type": "text", "text": dice.one(TEXTS)}, result, PNG))
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
+    dice = Dice(draw)
     messages: list[dict[str, Any]] = []
-    for _ in range(draw(st.integers(1, 7))):
-        role = draw(ROLES)
+    for _ in range(1 + dice(7)):
+        role = dice.one(ROLES)
         if role == "assistant":
-            content: Any = draw(ANSWER_BLOCKS)
+            blocks = [answer_block(dice) for _ in range(dice(4))]
+            # Two calls under one id cannot be told apart by anybody.
+            content: Any = list({block.get("id") or json.dumps(block): block for block in blocks}.values())
+        elif role == "user" and dice(2):
+            content = [user_block(dice) for _ in range(dice(4))]
         else:
-            content = draw(USER_CONTENT if role == "user" else TEXTS)
+            content = dice.one(TEXTS)
         messages.append({"role": role, "content": content})
     return [{"role": "user", "content": "x"}, *messages] if not any(m["content"] for m in messages) else messages
 

@@ -11,19 +11,23 @@ from hypothesis import strategies as st
 
 from landline.families.tool_parsers.syntax import Syntax
 from tests.fakes.tool_calls import JSON_SYNTAXES, calls_in, read, said, toolbox, values_in, written
-from tests.property.examples import nested, shared_by
+from tests.property.examples import Dice, shared_by
 
 TOOLS = toolbox(write={}, read={}, **{"mcp__a-b": {}})
 MARKS = sorted({opener for syntax in JSON_SYNTAXES for opener in syntax.openers})
 MARKS += ["</tool_call>", "<|tool_call_end|>", "```json\n", "```\n", "<|message|>", "[ARGS]", "]", "}}", '"', "\\", "'"]
 PIECES = st.sampled_from(MARKS) | st.text(max_size=5)
 TEXTS = PIECES | st.lists(PIECES, max_size=5).map("".join)
-LEAVES = (
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
-)
-VALUES = nested(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3))
-NAMES = st.sampled_from(["write", "read", "mcp__a-b"])
-CALLS = st.lists(st.tuples(NAMES, st.dictionaries(TEXTS, VALUES, max_size=3)), min_size=1, max_size=3)
+NAMES = ("write", "read", "mcp__a-b")
+
+
+@st.composite
+def some_calls(draw: st.DrawFn) -> list[tuple[str, Any]]:
+    dice = Dice(draw, TEXTS)
+    return [(dice.one(NAMES), dice.object()) for _ in range(1 + dice(3))]
+
+
+CALLS = some_calls()
 PROSE = st.text(st.sampled_from("ab .,\né"), max_size=12)
 SYNTAXES = st.sampled_from(JSON_SYNTAXES)
 CUTS = st.lists(st.integers(1, 300), max_size=6) | st.integers(1, 5)

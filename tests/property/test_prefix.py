@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landline.core.exchange import Notes
+from landline.protocols.openai_chat.dialect import Dialect
 from landline.server.prefixes import Prefixes, Strand
 from landline.transforms.prefix_report import compare, prompt_head, shared_bytes
 from landline.upstream.backend import DIALECTS, BackendKind
-from tests.property.chat_answers import ARGUMENTS, TEXT
+from tests.property.examples import TEXT, Dice
 from tests.property.requests import STRICT_DIALECTS, chat_of, chat_request_of, written
 
 VLLM = DIALECTS[BackendKind.VLLM]
 BASE = ("Bash", "ToolSearch", "Write")
 DEFERRED = ("CronCreate", "Monitor", "Notebook", "TaskStop", "WebFetch")
-FOUND = st.lists(st.sampled_from(DEFERRED), max_size=2)
 
 
 def tool(name: str) -> dict[str, Any]:
@@ -35,15 +35,16 @@ def searching_sessions(draw: st.DrawFn) -> list[dict[str, Any]]:
     Sometimes it compacts: a summary takes the place of the history, the list stays. No two calls are the same: what is
     said to a model that repeats itself has a law of its own.
     """
+    dice = Dice(draw)
     known: set[str] = set()
-    messages: list[dict[str, Any]] = [{"role": "user", "content": draw(TEXT) or "x"}]
+    messages: list[dict[str, Any]] = [{"role": "user", "content": dice.text()}]
     requests: list[dict[str, Any]] = []
-    for at in range(draw(st.integers(2, 6))):
+    for at in range(2 + dice(5)):
         requests.append({"messages": list(messages), "tools": [tool(name) for name in sorted((*BASE, *known))]})
-        names = draw(FOUND)
-        content: Any = [{"type": "tool_reference", "tool_name": name} for name in names] or draw(TEXT)
-        name = "ToolSearch" if names else draw(st.sampled_from(sorted({"Bash", *known})))
-        call = {"type": "tool_use", "id": f"t{at}", "name": name, "input": {**draw(ARGUMENTS), "at": at}}
+        names = [dice.one(DEFERRED) for _ in range(dice(3))]
+        content: Any = [{"type": "tool_reference", "tool_name": name} for name in names] or dice.text()
+        name = "ToolSearch" if names else dice.one(sorted({"Bash", *known}))
+        call = {"type": "tool_use", "id": f"t{at}", "name": name, "input": {**dice.object(), "at": at}}
         messages.append({"role": "assistant", "content": [call]})
         messages.append(
             {"role": "user", "content": [{"type": "tool_result", "tool_use_id": f"t{at}", "content": content}]}
@@ -92,10 +93,9 @@ def test_what_is_no_request_is_compared_without_an_exception(before: bytes, now:
     compare(prompt_head(before), prompt_head(now), bytes_per_token=4)
 
 
-@given(st.lists(st.integers(0, 2), min_size=2, max_size=7), st.data())
-def test_law_5_holds_but_for_the_words_to_a_model_that_repeats_itself(results: list[int], data: st.DataObject) -> None:
+@given(st.lists(st.integers(0, 2), min_size=2, max_size=7), st.sampled_from([VLLM, *STRICT_DIALECTS]))
+def test_law_5_holds_but_for_the_words_to_a_model_that_repeats_itself(results: list[int], dialect: Dialect) -> None:
     """They stand at the very end of one prompt, so a later one extends all that is before them."""
-    dialect = data.draw(st.sampled_from([VLLM, *STRICT_DIALECTS]))
     messages: list[dict[str, Any]] = [{"role": "user", "content": "x"}]
     turns: list[list[dict[str, Any]]] = []
     for at, result in enumerate(results):

@@ -24,7 +24,7 @@ from landline.families.tool_parsers.qwen_xml import MIMO, QWEN_XML, SEED_OSS
 from landline.families.tool_parsers.step3 import STEP3
 from landline.families.tool_parsers.syntax import Called, Syntax
 from tests.fakes.tag_calls import HOSTILE, calls, read, said, written
-from tests.property.examples import shared_by
+from tests.property.examples import Dice, shared_by
 
 SYNTAXES = (
     *(QWEN_XML, MIMO, SEED_OSS, GLM, GLM_COMPACT, HY_V3, HY_V4, DEEPSEEK_V32, DEEPSEEK_V4, DEEPSEEK_V41),
@@ -44,23 +44,31 @@ MARKED = st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=4).map(lambda f
 WRAPPED_TEXT = st.builds(lambda before, after: f"a{before}b{after}c", PLAIN, PLAIN)
 
 
-def arguments(text: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "text": text,
-            "command": text,
-            "count": st.integers(-(2**53), 2**53),
-            "ratio": st.floats(allow_nan=False, allow_infinity=False, width=32),
-            "flag": st.booleans(),
-            "items": st.lists(st.text("ab 1,\n\"'é", max_size=5), max_size=3),
-            "options": st.dictionaries(st.sampled_from(["a", "b"]), st.text("ab\n1", max_size=4), max_size=2),
-            "maybe": st.none() | st.integers(-9, 9),
-        },
-    )
+ARGUMENTS = {
+    "text": WRAPPED_TEXT,
+    "command": WRAPPED_TEXT,
+    "count": st.integers(-(2**53), 2**53),
+    "ratio": st.floats(allow_nan=False, allow_infinity=False, width=32),
+    "flag": st.booleans(),
+    "items": st.lists(st.text("ab 1,\n\"'é", max_size=5), max_size=3),
+    "options": st.dictionaries(st.sampled_from(["a", "b"]), st.text("ab\n1", max_size=4), max_size=2),
+    "maybe": st.none() | st.integers(-9, 9),
+}
 
 
-CALLS = st.lists(st.tuples(st.just("everything"), arguments(WRAPPED_TEXT)), min_size=1, max_size=3)
+@st.composite
+def some_calls(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
+    """Arguments in any order, each there or not."""
+    dice = Dice(draw)
+    made: list[tuple[str, dict[str, Any]]] = []
+    for _ in range(1 + dice(3)):
+        names = [name for name in ARGUMENTS if dice(2)]
+        names = names[(at := dice(len(names) + 1)) :] + names[:at]
+        made.append(("everything", {name: draw(ARGUMENTS[name]) for name in names}))
+    return made
+
+
+CALLS = some_calls()
 
 
 # Made once: a strategy that is built anew in each example costs more than what it draws.

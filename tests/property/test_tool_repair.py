@@ -16,7 +16,7 @@ from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, E
 from landline.core.exchange import Notes
 from landline.core.model import StopReason, Tool, Tools, Usage
 from landline.transforms.tool_repair import RepairCalls
-from tests.property.examples import nested
+from tests.property.examples import Dice
 
 WORDS = st.text(st.sampled_from("ab {}[]:,\"\\\n\té😀'"), max_size=12).filter(lambda text: text not in ("null", "None"))
 KEYS = ("command", "file_path", "todos", "count", "flag", "note")
@@ -24,7 +24,7 @@ Made = tuple[dict[str, Any], dict[str, Any]]  # a schema, and a value that fits
 
 
 # Made once: a strategy that is built anew in each example costs more than what it draws.
-LEAVES = st.one_of(
+LEAVES = (
     st.tuples(st.just({"type": "string"}), WORDS),
     st.tuples(st.just({"type": "integer"}), st.integers(-(10**6), 10**6)),
     st.tuples(st.just({"type": "number"}), st.sampled_from([0.5, -2, 1e3])),
@@ -35,43 +35,44 @@ LEAVES = st.one_of(
     st.tuples(st.just({}), st.sampled_from([1, "x", [1], {"y": None}])),
 )
 YES_OR_NO = st.booleans()
-LENGTHS = st.integers(0, 3)
-PROPERTIES = st.lists(st.sampled_from(KEYS), max_size=4, unique=True)
-PRESENCES = st.sampled_from(["required", "optional", "absent"])
-OTHERS = st.sampled_from([1, "x", {"z": [{}]}])
+OTHERS = (1, "x", {"z": [{}]})
 INDENTS = st.sampled_from([None, None, 2])
 SEPARATORS = st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", " : ")])
 PLACES = st.lists(st.integers(0, 9_999), max_size=6)  # of a text, modulo its length
 PLACE = st.integers(0, 9_999)
 
 
-@st.composite
-def listed(draw: st.DrawFn, inner: st.SearchStrategy[tuple[dict[str, Any], Any]]) -> tuple[dict[str, Any], Any]:
-    schema, value = draw(inner)
-    return {"type": "array", "items": schema}, [value] * draw(LENGTHS)
+def anything(dice: Dice, depth: int) -> tuple[dict[str, Any], Any]:
+    match dice(4 if depth else 2):
+        case 2:
+            schema, value = anything(dice, depth - 1)
+            return {"type": "array", "items": schema}, [value] * dice(4)
+        case 3:
+            return an_object(dice, depth - 1)
+        case _:
+            return dice.draw(dice.one(LEAVES))
 
 
-@st.composite
-def objects(draw: st.DrawFn, inner: st.SearchStrategy[tuple[dict[str, Any], Any]]) -> Made:
+def an_object(dice: Dice, depth: int) -> Made:
     properties: dict[str, Any] = {}
     value: dict[str, Any] = {}
     required: list[str] = []
-    for name in draw(PROPERTIES):
-        properties[name], one = draw(inner)
-        kind = draw(PRESENCES)
+    for name in dict.fromkeys(dice.one(KEYS) for _ in range(dice(5))):
+        properties[name], one = anything(dice, depth)
+        kind = dice.one(("required", "optional", "absent"))
         if kind != "absent":
             value[name] = one
         if kind == "required":
             required.append(name)
     schema: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
-    if draw(YES_OR_NO):
+    if dice(2):
         schema["additionalProperties"] = False
-    elif draw(YES_OR_NO):
-        value["other"] = draw(OTHERS)
+    elif dice(2):
+        value["other"] = dice.one(OTHERS)
     return schema, value
 
 
-CALLS = objects(nested(LEAVES, lambda inner: listed(inner) | objects(inner), depth=2))
+CALLS = st.composite(lambda draw: an_object(Dice(draw), depth=2))()
 
 
 WRITINGS = st.tuples(YES_OR_NO, INDENTS, SEPARATORS)
