@@ -135,7 +135,11 @@ CHUNK_FIELDS = st.fixed_dictionaries(
                 optional={
                     "delta": st.dictionaries(st.sampled_from(["content", "reasoning", "tool_calls", "role"]), ANY)
                     | st.fixed_dictionaries(
-                        {"tool_calls": st.lists(st.dictionaries(st.sampled_from(["index", "id", "function"]), ANY))}
+                        {
+                            "tool_calls": st.lists(
+                                st.dictionaries(st.sampled_from(["index", "id", "function"]), ANY), max_size=3
+                            )
+                        }
                     ),
                     "finish_reason": st.sampled_from([None, "stop", "length", "tool_calls", "error", "", 3]),
                     "stop_reason": ANY,

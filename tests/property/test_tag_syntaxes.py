@@ -57,11 +57,11 @@ ARGUMENTS = {
 
 
 @st.composite
-def some_calls(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
+def some_calls(draw: st.DrawFn, most: int = 3) -> list[tuple[str, dict[str, Any]]]:
     """Arguments in any order, each there or not."""
     dice = Dice(draw)
     made: list[tuple[str, dict[str, Any]]] = []
-    for _ in range(1 + dice(3)):
+    for _ in range(1 + dice(most)):
         names = [name for name in ARGUMENTS if dice(2)]
         names = names[(at := dice(len(names) + 1)) :] + names[:at]
         made.append(("everything", {name: draw(ARGUMENTS[name]) for name in names}))
@@ -69,6 +69,7 @@ def some_calls(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
 
 
 CALLS = some_calls()
+FEW_CALLS = some_calls(2)
 
 
 # Made once: a strategy that is built anew in each example costs more than what it draws.
@@ -91,8 +92,8 @@ GARBAGE = {
 
 
 def output(draw: Callable[..., Any], syntax: Syntax) -> str:
-    """Pieces of calls, markers and prose in any order, and calls among them."""
-    whole = syntax.write(written(*draw(CALLS)))
+    """Pieces of calls, markers and prose in any order, and calls among them; they may come twice."""
+    whole = syntax.write(written(*draw(FEW_CALLS)))
     part = whole[: draw(PLACE) % (len(whole) + 1)] if draw(YES_OR_NO) else whole
     junk = JUNK[syntax]
     return draw(junk) + part + draw(junk) + (whole if draw(YES_OR_NO) else "") + draw(junk)

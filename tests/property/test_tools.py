@@ -14,52 +14,65 @@ from landline.core.exchange import Notes
 from landline.protocols.anthropic_messages.request import decode_request
 from landline.protocols.openai_chat.dialect import Dialect
 from landline.transforms.names import plain_names
+from tests.property.examples import Dice
 from tests.property.requests import chat_of, written
 
 PLAIN = Dialect(plain_schemas=True)
 HI = [{"role": "user", "content": "x"}]
 NAMES = st.lists(st.text(st.sampled_from("aB.: é_-"), min_size=1, max_size=90), min_size=1, max_size=5, unique=True)
-PATTERNS = st.sampled_from(["^a\\/b$", "^[\\w\\-]+$", "^(?!x)a", "b", "^\\d{2}$", "^a|b$", "^[^a\\-]*$", "^(?:a|b)+$"])
-LEAVES = st.one_of(
-    st.builds(lambda pattern: {"type": "string", "pattern": pattern}, PATTERNS),
-    st.sampled_from(
-        [{}, {"type": "integer"}, {"enum": ["a", None]}, {"type": "string", "enum": ["a", None]}, {"not": {"const": 1}}]
-    ),
-    st.sampled_from(
-        [{"$ref": "#/$defs/node"}, {"$ref": "#/properties/a"}, {"type": ["string", "null"], "enum": [None]}]
-    ),
+PATTERNS = ("^a\\/b$", "^[\\w\\-]+$", "^(?!x)a", "b", "^\\d{2}$", "^a|b$", "^[^a\\-]*$", "^(?:a|b)+$")
+LEAVES = (
+    *({}, {"type": "integer"}, {"enum": ["a", None]}, {"type": "string", "enum": ["a", None]}, {"not": {"const": 1}}),
+    *({"$ref": "#/$defs/node"}, {"$ref": "#/properties/a"}, {"type": ["string", "null"], "enum": [None]}),
 )
-KEYS = st.sampled_from(["a", "pattern", "x-1"])
+KEYS = ("a", "pattern", "x-1")
+PLAIN_VALUES = ("a", "b", "a/b", "12", "-", None, 1, 2)
 
 
-def _deeper(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    objects = st.fixed_dictionaries(
-        {"type": st.just("object"), "properties": st.dictionaries(KEYS, inner, max_size=3)},
-        optional={
-            "additionalProperties": st.one_of(st.booleans(), st.just({}), inner),
-            "propertyNames": st.just({"pattern": "^a"}),
-            "patternProperties": st.dictionaries(st.just("^x"), inner, max_size=1),
-            "required": st.just(["a"]),
-        },
-    )
-    lists = st.builds(lambda items: {"type": "array", "items": items}, inner)
-    return (
-        objects
-        | lists
-        | st.builds(
-            lambda name, many: {name: many},
-            st.sampled_from(["anyOf", "oneOf"]),
-            st.lists(inner, min_size=1, max_size=3),
-        )
-    )
+def schema_of(dice: Dice, depth: int) -> Any:
+    match dice(6 if depth else 3):
+        case 0:
+            return dice.one(LEAVES)
+        case 1 | 2:
+            return {"type": "string", "pattern": dice.one(PATTERNS)}
+        case 3:
+            return {"type": "array", "items": schema_of(dice, depth - 1)}
+        case 4:
+            return {dice.one(("anyOf", "oneOf")): [schema_of(dice, depth - 1) for _ in range(1 + dice(3))]}
+        case _:
+            return object_schema(dice, depth - 1)
 
 
-SCHEMAS = st.recursive(LEAVES, _deeper, max_leaves=6)
-VALUES = st.recursive(
-    st.sampled_from(["a", "b", "a/b", "12", "-", None, 1, 2]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=2),
-    max_leaves=4,
-)
+def object_schema(dice: Dice, depth: int) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "type": "object",
+        "properties": {dice.one(KEYS): schema_of(dice, depth) for _ in range(dice(4))},
+    }
+    if dice(2):
+        made["additionalProperties"] = (False, True, {}, schema_of(dice, depth))[dice(4)]
+    if dice(2):
+        made["propertyNames"] = {"pattern": "^a"}
+    if dice(2):
+        made["patternProperties"] = {"^x": schema_of(dice, depth)} if dice(2) else {}
+    if dice(2):
+        made["required"] = ["a"]
+    return made
+
+
+def value_of(dice: Dice, depth: int) -> Any:
+    match dice(3 if depth else 1):
+        case 0:
+            return dice.one(PLAIN_VALUES)
+        case 1:
+            return [value_of(dice, depth - 1) for _ in range(dice(3))]
+        case _:
+            return {dice.one(KEYS): value_of(dice, depth - 1) for _ in range(dice(3))}
+
+
+@st.composite
+def schemas_and_values(draw: st.DrawFn) -> tuple[Any, Any]:
+    dice = Dice(draw)
+    return schema_of(dice, depth=3), value_of(dice, depth=3)
 
 
 @given(NAMES)
@@ -76,8 +89,9 @@ def test_names_come_back_and_stay_apart(names: list[str]) -> None:
     assert [event.name for event in events if isinstance(event, BlockStart)] == names
 
 
-@given(SCHEMAS, VALUES)
-def test_a_simplified_schema_is_one_and_refuses_no_more(schema: dict[str, Any], value: Any) -> None:
+@given(schemas_and_values())
+def test_a_simplified_schema_is_one_and_refuses_no_more(made: tuple[dict[str, Any], Any]) -> None:
+    schema, value = made
     node = {"type": "object", "properties": {"a": {"$ref": "#/$defs/node"}}}
     root = {"$schema": "x", "type": "object", "properties": {"a": schema}, "$defs": {"node": node}}
     body = {"messages": HI, "tools": [{"name": "T", "input_schema": root}]}
