@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -193,8 +194,13 @@ def test_spoiled_json_is_the_same_however_it_is_cut(made: Made, how: Any, places
     text = spoiled(write(value, how), *fault)
     got = repaired(schema, cut(text, places))
     assert got == repaired(schema, [text]) == repaired(schema, list(text))
-    if got != text:
+    if _read(got) != _read(text):
         assert isinstance(json.loads(got), dict)
+
+
+def _read(text: str) -> str:
+    """All but what is mended within strings as they stream, which the fault beside it does not undo."""
+    return re.sub(r"\\[nrt]|[\\\x00-\x1f]", "", text)
 
 
 @given(CALLS, st.text(max_size=40) | st.text(st.sampled_from("{}[]\",:\\' a1nN\n"), max_size=40), st.booleans())

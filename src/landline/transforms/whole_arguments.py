@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, cast
 
 import msgspec
 
+from landline.core.json_text import without_half_surrogates
 from landline.core.lenient_json import UNREAD, is_over, read_json, read_lenient
 from landline.core.schema_fit import JSON_TYPES, Fitter, Schema, type_of
 
@@ -75,7 +77,7 @@ def _guessed(raw: str, schema: Schema, fitter: Fitter) -> object:
     import json_repair  # rarely needed
 
     try:
-        value = cast("object", json_repair.loads(raw))
+        value = _without_halves(cast("object", json_repair.loads(raw)))
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return UNREAD
     if not isinstance(value, dict):
@@ -83,6 +85,11 @@ def _guessed(raw: str, schema: Schema, fitter: Fitter) -> object:
     found = cast("dict[str, Any]", value)
     fitting = fitter.fits(fitter.members_meant(found, schema), schema)
     return found if fitting and _letters(raw) == _letters(written(found)) else UNREAD
+
+
+def _without_halves(value: object) -> object:
+    """The general repair leaves an emoji that was written as two escapes in two halves, which are no text."""
+    return read_json(without_half_surrogates(json.dumps(value).encode()).decode())
 
 
 def _letters(text: str) -> str:

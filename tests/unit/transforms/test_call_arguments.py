@@ -59,6 +59,15 @@ def test_only_what_does_not_fit_is_held() -> None:
     ]
 
 
+@pytest.mark.parametrize("before", ["[]", "```json\n", "Sure: "])
+@pytest.mark.parametrize("text", [r"\ud83d\ude00", r"half \ud83d of it"])
+def test_what_the_general_repair_reads_holds_no_half_of_an_emoji(before: str, text: str) -> None:
+    written = f'{before}{{"file_path": "{text}"}}'
+    left = "".join(fed(written))
+    left.encode()
+    assert left == written or json.loads(left)["file_path"] in ("😀", "half \ufffd of it")
+
+
 def test_what_cannot_be_followed_goes_on_from_what_has_left() -> None:
     assert fed('{"file_path": "say ', '"hi', '" now", "limit": "3"}') == [
         '{"file_path": "say ',
