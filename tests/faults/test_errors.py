@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from landline.core.exchange import Outcome
 from landline.errors import WIRE_FORMS, ErrorKind
+from landline.upstream.backend import Knowledge
 from tests.fakes.chat_stream import DONE, Answer, chunk, sse, usage_chunk
 from tests.fakes.gateway_client import ASKED, GatewayClient, gateway_to, request_body
 from tests.fakes.model_server import ModelServer, count_tokens, overflow_error
@@ -205,10 +206,10 @@ async def test_an_error_of_our_own_is_told_without_its_text(
 
     words = " ".join(("secret", "text"))
 
-    def broken(model: str) -> int:
+    def broken(model: str) -> Knowledge:
         raise ZeroDivisionError(words)
 
-    monkeypatch.setattr(client.gateway.line.backend, "window", broken)
+    monkeypatch.setattr(client.gateway.line.backend, "known", broken)
     reply = await client.messages()
     assert reply.error == (500, "api_error", "landline failed: ZeroDivisionError. Its log has the trace.")
     assert "internal error in /v1/messages" in caplog.text

@@ -88,7 +88,17 @@ class Pipeline:
         first, last = events[0], events[-1]
         if type(first) is not BlockDelta or type(last) is not BlockDelta or first.index != last.index:
             return self._mixed(events)
-        return self._read(events, first) if self._in_words else self._push(events, 0)
+        if not self._in_words:
+            return self._push(events, 0)
+        said = text = first.text if len(events) == 1 else _text(events)
+        for at, leaves in self._readers:
+            left = leaves(text)
+            if left is None:
+                return self._push(events if text is said else [BlockDelta(first.index, text)], at)
+            if not left:
+                return []
+            text = left
+        return events if text is said else [BlockDelta(first.index, text)]
 
     def _mixed(self, events: list[Event]) -> list[Event]:
         """Beginnings and ends of blocks among the deltas. A long run of words leaves as words do, behind its first."""
@@ -101,21 +111,9 @@ class Pipeline:
             first = at + 2  # behind the first delta of the run
             if self._in_words and end - first >= LONG_RUN:
                 out += self._push(events[begun:first], 0)
-                out += self._read(run := events[first:end], cast("BlockDelta", run[0]))
+                out += self._through(events[first:end])
                 begun = end
         return out + self._push(events[begun:], 0) if begun else self._push(events, 0)
-
-    def _read(self, words: list[Event], first: BlockDelta) -> list[Event]:
-        """Words leave until one that reads them has something to do with them. `first` of the `words`."""
-        said = text = first.text if len(words) == 1 else _text(words)
-        for at, leaves in self._readers:
-            left = leaves(text)
-            if left is None:
-                return self._push(words if text is said else [BlockDelta(first.index, text)], at)
-            if not left:
-                return []
-            text = left
-        return words if text is said else [BlockDelta(first.index, text)]
 
     def _push(self, events: list[Event], first: int) -> list[Event]:
         for transform in self._transforms[first:]:

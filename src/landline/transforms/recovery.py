@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, Event, ResponseStart
-from landline.core.marks import SHORT, Marks
+from landline.core.marks import Marks
 from landline.core.stream import Transform
 from landline.transforms.reasoning import SplitThinking
 
@@ -28,7 +28,8 @@ class Recovery:
     ) -> None:
         self._make = make
         self._marks = marks
-        self._search = marks.search
+        self._quiet = marks.quiet
+        self._easy = False  # something was said in the open block, and nothing is held
         self._alone = alone
         self._inner: tuple[Transform, ...] = () if asleep else make()
         self._asleep = asleep
@@ -48,13 +49,15 @@ class Recovery:
         return False if self._thought else None
 
     def leaves(self, text: str) -> str | None:
+        if self._easy and self._quiet(text) is not None:  # nearly always
+            return text
         if not self._asleep:
             return text if all(one.passes(text) for one in self._inner) else None  # type: ignore[attr-defined]
         if not self._said:
             return None
         if self._held:
             text = self._held + text
-        mark = self._search(text) if len(text) < SHORT else self._marks.look(text)
+        mark = self._marks.look(text)
         if mark is None:
             self._held = ""
         elif (held := text[mark.start() :]) in self._marks.unfinished:
@@ -62,10 +65,9 @@ class Recovery:
             text = text[: mark.start()]
         else:
             return None
-        if text[-1:].isspace():
+        if self._said != "x" or "\n" in text:
             self._remember(text)
-        elif text:
-            self._said = "x"
+        self._easy = self._said == "x" and not self._held
         return text
 
     def push(self, events: list[Event]) -> list[Event]:
@@ -105,6 +107,7 @@ class Recovery:
         self._start = ()
 
     def _happened(self, event: Event, out: list[Event]) -> None:
+        self._easy = False
         if self._held:  # it began no mark
             held, self._held = self._held, ""
             self._let_out(BlockDelta(self._open_block, held), out)
@@ -137,7 +140,7 @@ class Recovery:
 
     def _wake(self, delta: BlockDelta) -> BlockDelta:
         """Makes the transforms, and shows them what came before. Gives back `delta`, behind what was held."""
-        self._asleep, self._inner = False, self._make()
+        self._asleep, self._easy, self._inner = False, False, self._make()
         before = [*self._blocks]
         if self._said:
             before.append(BlockDelta(delta.index, self._said))

@@ -29,58 +29,53 @@ class EndRepetition:
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
         self._kind = BlockKind.TOOL_USE  # of the open block
-        self._pieces: list[str] = []
-        self._size = self._kept = self._deltas = 0
+        self._pieces: list[str] = []  # of it, since the last look
+        self._size = 0  # characters of it
+        self._deltas = 0  # of the answer, without those pieces
         self._look_at = REPEATED
         self._usage = Usage()
         self._called = False
 
     def leaves(self, text: str) -> str | None:
         size = self._size + len(text)
-        if size < self._look_at:
-            self._pieces.append(text)
-        else:
-            tail = "".join((*self._pieces, text))[-REPEATED:]
+        if size >= self._look_at:
+            tail = self._tail(text)
             if unit_of(tail):
                 return None
+            self._deltas += len(self._pieces)
             self._pieces, self._look_at = [tail], size + _LOOKED_AT_EVERY
+        else:
+            self._pieces.append(text)
         self._size = size
-        self._deltas += 1
         return text
 
     def push(self, events: list[Event]) -> list[Event]:
         for at, event in enumerate(events):
             if type(event) is not BlockDelta:
                 self._other(event)
-            elif self._kind is not BlockKind.TOOL_USE and self._repeats(event.text):
-                return [*events[: at + 1], *self._ending(event.index)]
-            else:
+            elif self._kind is BlockKind.TOOL_USE:
                 self._deltas += 1
+            elif self.leaves(event.text) is None:
+                self._notes.alert(ENDED.format(unit=unit_of(self._tail(event.text))))
+                return [*events[: at + 1], *self._ending(event.index)]
         return events
+
+    def _tail(self, text: str) -> str:
+        return "".join((*self._pieces, text))[-REPEATED:]
 
     def _other(self, event: Event) -> None:
         if type(event) is BlockStart:
             self._kind = event.kind
             self._called = self._called or event.kind is BlockKind.TOOL_USE
-            self._pieces, self._size, self._kept, self._look_at = [], 0, 0, REPEATED
+            self._deltas += len(self._pieces)
+            self._pieces, self._size, self._look_at = [], 0, REPEATED
         elif type(event) is ResponseStart:
-            self._usage, self._deltas, self._called = event.usage or Usage(), 0, False
-
-    def _repeats(self, text: str) -> bool:
-        self._pieces.append(text)
-        self._size += len(text)
-        self._deltas += 1
-        if self._size < self._look_at:
-            return False
-        tail = "".join(self._pieces)[-REPEATED:]
-        self._pieces, self._look_at = [tail], self._size + _LOOKED_AT_EVERY
-        unit = unit_of(tail)
-        if unit:
-            self._notes.alert(ENDED.format(unit=unit))
-        return unit > 0
+            self._usage, self._called = event.usage or Usage(), False
+            self._pieces, self._deltas = [], 0
 
     def _ending(self, index: int) -> list[Event]:
-        usage = msgspec.structs.replace(self._usage, output=self._deltas, exact=False)
+        output = self._deltas + len(self._pieces) + 1
+        usage = msgspec.structs.replace(self._usage, output=output, exact=False)
         end = ResponseEnd(StopReason.TOOL_USE if self._called else StopReason.END_TURN, usage)
         if self._kind is BlockKind.TEXT:
             return [BlockDelta(index, SAID), BlockStop(index), end]

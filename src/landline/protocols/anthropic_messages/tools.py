@@ -38,20 +38,20 @@ class ToolShelf:
     """The lists that were last seen."""
 
     def __init__(self) -> None:
-        self._known: deque[tuple[bytes, Toolset]] = deque(maxlen=LISTS)
+        self._known: deque[tuple[Raw, Toolset]] = deque(maxlen=LISTS)
 
     def toolset(self, written: Raw) -> Toolset:
         """Raises msgspec.ValidationError and LandlineError for what is no list of tools."""
-        data = bytes(written)
         for place, (known, found) in enumerate(self._known):
-            if known == data:  # of another length nearly always, or the same
+            if known == written:  # of another length nearly always, or the same
                 if place:
                     self._known.remove((known, found))
                     self._known.appendleft((known, found))
                 return found
-        found = read_tools(Raw(data))
-        if len(data) <= LARGEST_BYTES:
-            self._known.appendleft((data, found))
+        kept = Raw(bytes(written))
+        found = read_tools(kept)
+        if len(memoryview(kept)) <= LARGEST_BYTES:
+            self._known.appendleft((kept, found))
         return found
 
 
