@@ -115,6 +115,21 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "with an error that says so; from the third on it is told. 0: never stopped.",
         ),
     ] = 8
+    ask_again: Annotated[
+        bool,
+        Meta(
+            description="A call that cannot be run (a required argument is missing, or the arguments are no object) is "
+            "asked for once more, alone and not streamed, so that the server's grammar holds it to the tool's schema. "
+            "Costs a second answer."
+        ),
+    ] = False
+    nudge: Annotated[
+        bool,
+        Meta(
+            description="A turn that ends in thinking, without a word or a call, is asked to go on, once. Claude Code "
+            "does that by itself. Costs a second answer."
+        ),
+    ] = False
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -41,6 +41,16 @@ class Fold:
     def over(self) -> bool:
         return self.answer is not None or self.error is not None
 
+    @property
+    def index(self) -> int:
+        """Of the last block; -1: none yet."""
+        return len(self._open) - 1
+
+    @property
+    def spoke(self) -> bool:
+        """Whether it said more than thinking."""
+        return any(start.kind is not BlockKind.THINKING for start, _ in self._open)
+
     def push(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, BlockDelta):  # nearly all

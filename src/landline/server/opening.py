@@ -6,6 +6,7 @@ Holds the request only until the backend has accepted it (`forget`), so that an 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from landline.core.events import ResponseError
 from landline.core.exchange import Exchange
@@ -203,14 +204,18 @@ class Opening:
         """As it is sent; empty once it is forgotten."""
         return self._body
 
-    async def ask_whole(self) -> bytes:
-        """The answer once more, not streamed, as the stream that says the same. Empty where that fails."""
-        conversation = self._conversation
+    async def ask_whole(self, why: str, change: Callable[[Conversation], Conversation] | None = None) -> bytes:
+        """The answer once more, not streamed, as the stream that says the same. Empty where that fails.
+
+        `change`: what else is asked for.
+        """
+        conversation, notes = self._conversation, self._exchange.notes
         if conversation is None:
             return b""
+        if change is not None:
+            conversation = fitted(change(conversation), self._dialect, notes)
         self._exchange.backend_requests += 1
-        self._exchange.notes.repaired("asked once more, not streamed: a tool call was announced and did not come")
-        notes = self._exchange.notes
+        notes.repaired(why)
         body = encode_request(conversation, dialect=self._dialect, notes=notes, stream=False, placement=self._placement)
         headers = self._line.headers_for(self.backend, self._exchange)
         try:

@@ -11,26 +11,22 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from landline.core.events import Event, ResponseEnd, ResponseError
+from landline.core.events import ResponseEnd, ResponseError
 from landline.core.exchange import Exchange, Outcome
 from landline.core.fold import Answer, Fold
-from landline.core.model import StopReason
-from landline.core.stream import Pipeline
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder, encode_message
-from landline.protocols.openai_chat.stream import ChatStreamDecoder
 from landline.server.answer import stream_headers, whole_headers
 from landline.server.asgi import Receive, Scope, Send, send_whole
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.line import Line
 from landline.server.opening import COUNT_BEFORE_OPENING_S, Opening
+from landline.server.reading import Reading
 from landline.server.repeats import Turn
 from landline.server.understanding import to_backend, understood
 from landline.server.web_search import SearchCall
 from landline.transforms.continuation import Continuation
-from landline.transforms.identifiers import MintIds
-from landline.transforms.usage import FillUsage
 from landline.upstream.client import UpstreamAnswer
 
 # Nobody sees the tokens of an answer that leaves whole, so its backend is read in sips: a wake-up for every token would
@@ -113,23 +109,21 @@ class MessagesProxy:
         asyncio.get_running_loop().call_soon(reading.pipeline)  # runs when the request has left
         async with await _sent(streamed) as answer:
             end = await _pump(answer, reading, streamed)
-            if _lost(reading.decoder, end) and opening.request:
-                end = await self._called(streamed, end)
+            if reading.lacking:
+                end = await self._rest(reading, streamed)
             self._complete(opening, exchange, end)  # before anything else: the client may leave at any moment now
             streamed.delivery.close()
             if reading.decoder.over:  # else a stop string ended it, and the backend is to stop
                 await answer.finish()
 
-    async def _called(self, streamed: Streamed, end: ResponseEnd) -> ResponseEnd:
-        """The end of an answer whose tool call was lost, behind the call if the backend gives it out now."""
-        opening, encoder = streamed.opening, streamed.encoder
-        events = await _asked_whole(opening, streamed.call.exchange, after=encoder.index, told=encoder.spoke)
-        last = events[-1] if events else end
-        if not isinstance(last, ResponseEnd):
-            events, last = [], end
-        streamed.turn.tally.push(events or [end])
-        streamed.delivery.write(encoder.encode(events or [end]), last=True)
-        return last
+    async def _rest(self, reading: Reading, streamed: Streamed) -> ResponseEnd:
+        """The end of an answer behind what it lacked, as far as the backend gives it out now."""
+        encoder = streamed.encoder
+        events = await reading.rest(after=encoder.index, spoke=encoder.spoke)
+        streamed.turn.tally.push(events)
+        streamed.delivery.write(encoder.encode(events), last=True)
+        assert isinstance(events[-1], ResponseEnd)
+        return events[-1]
 
     async def _whole(self, opening: Opening, call: Call, send: Send) -> None:
         exchange = call.exchange
@@ -153,18 +147,14 @@ class MessagesProxy:
                     raise
 
     async def _folded_once(self, opening: Opening, call: Call) -> Answer:
-        exchange, reading = call.exchange, Reading(opening, call.exchange)
+        reading = Reading(opening, call.exchange)
         async with await opening.send() as answer:
             call.headers_arrived()
             opening.forget()
-            folded = await _collect(answer, reading.pipeline(), opening)
+            folded = await _collect(answer, reading, opening)
             if reading.decoder.over:
                 await answer.finish()
-        if not _lost(reading.decoder, folded) or not opening.request:
-            return folded
-        fold = Fold()
-        fold.push(await _asked_whole(opening, exchange, after=-1, told=False))
-        return fold.answer or folded
+        return folded
 
     def _complete(self, opening: Opening, exchange: Exchange, end: ResponseEnd) -> None:
         exchange.outcome, exchange.usage = Outcome.COMPLETED, end.usage
@@ -179,33 +169,6 @@ class Streamed(NamedTuple):
     turn: Turn
     encoder: MessagesEncoder
     delivery: Delivery
-
-
-class Reading:
-    """How one answer of the backend is read. `behind` stands for what an earlier try has said."""
-
-    def __init__(self, opening: Opening, exchange: Exchange, *behind: Continuation) -> None:
-        self.decoder = ChatStreamDecoder(notes=exchange.notes, stops=opening.stops)
-        self._opening = opening
-        self._exchange = exchange
-        self._behind = behind
-        self._pipeline: Pipeline | None = None
-
-    def pipeline(self) -> Pipeline:
-        """Made when it is first asked for, and kept."""
-        if self._pipeline is None:
-            own = (MintIds(self._exchange.id[4:20]), FillUsage(self._opening.estimate))
-            self._pipeline = Pipeline(self.decoder, (*self._opening.answer.transforms, *own, *self._behind))
-        return self._pipeline
-
-
-async def _asked_whole(opening: Opening, exchange: Exchange, *, after: int, told: bool) -> list[Event]:
-    """The events of the answer once more, behind the block `after`; empty where it failed."""
-    data = await opening.ask_whole()
-    if not data:
-        return []
-    pipeline = Reading(opening, exchange, Continuation(after, thinking=False, told=told)).pipeline()
-    return [*pipeline.feed(data), *pipeline.close()]
 
 
 async def _sent(streamed: Streamed) -> UpstreamAnswer:
@@ -229,13 +192,13 @@ async def _pump(answer: UpstreamAnswer, reading: Reading, streamed: Streamed) ->
     Raises LandlineError when the answer fails.
     """
     opening, _, turn, encoder, delivery = streamed
-    pipeline, decoder, tally = reading.pipeline(), reading.decoder, turn.tally
+    pipeline, tally = reading.pipeline(), turn.tally
 
     def take(piece: bytes) -> bool:
         events = pipeline.feed(piece) if piece else pipeline.close()
         if events:
             tally.push(events)
-            if tally.end is not None and _lost(decoder, tally.end) and opening.request:
+            if tally.end is not None and reading.lacks(tally.end):
                 delivery.write(encoder.encode(events[:-1]))
                 return True
             data = encoder.encode(events)
@@ -250,23 +213,23 @@ async def _pump(answer: UpstreamAnswer, reading: Reading, streamed: Streamed) ->
     return tally.end
 
 
-async def _collect(answer: UpstreamAnswer, pipeline: Pipeline, opening: Opening) -> Answer:
+async def _collect(answer: UpstreamAnswer, reading: Reading, opening: Opening) -> Answer:
     """The same loop for an answer that leaves whole."""
-    fold = Fold()
+    fold, pipeline = Fold(), reading.pipeline()
 
     def take(piece: bytes) -> bool:
-        fold.push(pipeline.feed(piece) if piece else pipeline.close())
-        return fold.over
+        events = pipeline.feed(piece) if piece else pipeline.close()
+        if events and type(end := events[-1]) is ResponseEnd and reading.lacks(end):
+            events = events[:-1]
+        fold.push(events)
+        return fold.over or reading.lacking is not None
 
     await answer.pour(take, sip_s=SIP_S)
+    if reading.lacking:
+        fold.push(await reading.rest(after=fold.index, spoke=fold.spoke))
     if fold.answer is None:
         raise _failure(fold.error, opening)
     return fold.answer
-
-
-def _lost(decoder: ChatStreamDecoder, end: ResponseEnd | Answer) -> bool:
-    """Whether the answer ended for a call that the client did not get, not even read out of the text."""
-    return decoder.lost_call and end.stop_reason is not StopReason.TOOL_USE
 
 
 def _failure(error: ResponseError | None, opening: Opening) -> LandlineError:

@@ -13,7 +13,7 @@ from landline.server.documents import has_unread, with_documents
 from landline.server.line import Line
 from landline.server.sampling import chosen_sampling
 from landline.transforms.offered_tools import offered
-from landline.transforms.sequence import Outbound, outbound
+from landline.transforms.sequence import Again, Outbound, outbound
 
 
 async def translate(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Outbound:
@@ -25,8 +25,10 @@ def to_backend(conversation: Conversation, exchange: Exchange, line: Line, *, co
     known = line.backend_for(exchange).known(conversation.model)
     if known.advice:
         exchange.notes.alert(known.advice)
-    limit = 0 if counting else line.settings.models.loop_limit
-    return outbound(conversation, known.dialect, exchange.notes, loop_limit=limit)
+    own = line.settings.models
+    again = Again(calls=own.ask_again, plans=own.nudge)
+    limit = 0 if counting else own.loop_limit
+    return outbound(conversation, known.dialect, exchange.notes, loop_limit=limit, again=again)
 
 
 async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Conversation:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from landline.core.events import Event
 from landline.core.exchange import Notes
 from landline.core.model import Cleared, Conversation
 from landline.core.stream import Transform
@@ -27,6 +28,7 @@ from landline.transforms.recovering import recovery
 from landline.transforms.recovery import Recovery
 from landline.transforms.repetition import EndRepetition
 from landline.transforms.schemas import compilable
+from landline.transforms.second_asking import HoldCall, NoticePlan
 from landline.transforms.stop_strings import own_stops
 from landline.transforms.thinking_only import ExplainThinkingOnly
 from landline.transforms.tool_repair import RepairCalls
@@ -53,6 +55,28 @@ class Restoring:
         """Whether the backend leaves thinking in the text; None where the answer did not show it."""
         return next((one.in_text for one in self._made if isinstance(one, Recovery)), None)
 
+    @property
+    def held_call(self) -> str:
+        """The tool of a call that cannot be run and is held; empty: none is."""
+        return next((one.tool for one in self._made if isinstance(one, HoldCall)), "")
+
+    @property
+    def plan(self) -> str:
+        """The thinking in which the answer ended; empty where it said more, or nobody wants to know."""
+        return next((one.plan for one in self._made if isinstance(one, NoticePlan)), "")
+
+    def completed(self, arguments: str) -> list[Event]:
+        """What is owed of the held call, and behind it."""
+        holding = next(one for one in self._made if isinstance(one, HoldCall))
+        return holding.completed(arguments)
+
+
+class Again(Struct, frozen=True):
+    """What is asked for once more at the end of an answer that lacks it."""
+
+    calls: bool = False  # that cannot be run
+    plans: bool = False  # a step, where the turn ended in thinking
+
 
 class Outbound(Struct, frozen=True):
     """A request as the backend should see it; `answer` undoes what its client must not notice."""
@@ -66,7 +90,12 @@ class Outbound(Struct, frozen=True):
         return self.answer.transforms
 
 
-def outbound(asked: Conversation, dialect: Dialect, notes: Notes, *, loop_limit: int = STOPPED_AT) -> Outbound:
+_NEVER = Again()
+
+
+def outbound(
+    asked: Conversation, dialect: Dialect, notes: Notes, *, loop_limit: int = STOPPED_AT, again: Again = _NEVER
+) -> Outbound:
     """Raises LandlineError for what no backend can be sent."""
     told = stopped_or_told(asked, notes, limit=loop_limit)
     edited = with_edits(asked, notes)
@@ -83,10 +112,12 @@ def outbound(asked: Conversation, dialect: Dialect, notes: Notes, *, loop_limit:
     loses_thinking(conversation, dialect, notes)
 
     def restoring() -> tuple[Transform, ...]:
-        watching = (EndRepetition(notes), *claims_noticed(asked, notes))
-        repairing = RepairCalls(named.tools, notes)  # of all tools, told in words or listed
+        plans = (NoticePlan(),) if again.plans and named.tools else ()
+        watching = (EndRepetition(notes), *claims_noticed(asked, notes), *plans)
+        holding = (HoldCall(named.tools, notes),) if again.calls and named.tools else ()
+        repairing = (RepairCalls(named.tools, notes), *holding)  # of all tools, told in words or listed
         recovering = recovery(named, dialect, notes)
-        return (recovering, *stopping, *watching, repairing, *renaming, ExplainThinkingOnly(notes))
+        return (recovering, *stopping, *watching, *repairing, *renaming, ExplainThinkingOnly(notes))
 
     return Outbound(conversation, Restoring(restoring), edited.cleared)
 
