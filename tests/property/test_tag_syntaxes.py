@@ -17,6 +17,7 @@ from landline.families.tool_parsers.glm import GLM, GLM_COMPACT
 from landline.families.tool_parsers.hy import HY_V3, HY_V4
 from landline.families.tool_parsers.k2_horizon import K2_HORIZON
 from landline.families.tool_parsers.kimi_k3 import KIMI_K3
+from landline.families.tool_parsers.minicpm5 import MINICPM5
 from landline.families.tool_parsers.minimax import DOTS, MINIMAX_M2
 from landline.families.tool_parsers.minimax_m3 import MINIMAX_M3
 from landline.families.tool_parsers.muse import MUSE
@@ -29,7 +30,7 @@ from tests.property.examples import Dice, shared_by
 SYNTAXES = (
     *(QWEN_XML, MIMO, SEED_OSS, GLM, GLM_COMPACT, HY_V3, HY_V4, DEEPSEEK_V32, DEEPSEEK_V4, DEEPSEEK_V41),
     *(MINIMAX_M2, MINIMAX_M3, KIMI_K3, MUSE, GEMMA4, FUNCTION_GEMMA),
-    *(K2_HORIZON, STEP3, DOTS),
+    *(K2_HORIZON, STEP3, DOTS, MINICPM5),
 )
 
 

@@ -62,10 +62,11 @@ def ahead(*words: str) -> Part:
     return Part(f"(?={_any(words)})", _any(_beginnings(words)))
 
 
-def other_than(word: str) -> Part:
-    """The tag ends here, and something else than this word follows, white space aside."""
+def other_than(word: str, *, spaced: bool = True) -> Part:
+    """The tag ends here, and something else than this word follows; `spaced`: white space before it aside."""
+    space = r"\s" if spaced else ""
     others = "|".join(
-        rf"{re.escape(word[:at])}[^{re.escape(word[at])}{'' if at else chr(92) + 's'}]" for at in range(len(word))
+        rf"{re.escape(word[:at])}[^{re.escape(word[at])}{'' if at else space}]" for at in range(len(word))
     )
     return Part(f"(?={others})", _any(_beginnings([word])))
 
