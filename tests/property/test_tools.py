@@ -99,8 +99,16 @@ def test_a_simplified_schema_is_one_and_refuses_no_more(made: tuple[dict[str, An
     jsonschema.Draft202012Validator.check_schema(plain)
     assert not any(word in json.dumps(plain) for word in ('"$ref"', '"propertyNames"', '"patternProperties"', '"not"'))
     checked = {name: part for name, part in root.items() if name != "$schema"}
+    assert not accepts(checked, {"a": value}) or accepts(plain, {"a": value})
+
+
+def accepts(schema: Any, value: Any) -> bool:
+    """False where a reference to itself exhausts the stack, which jsonschema's maps tell by a panic now and then."""
     try:
-        accepted = jsonschema.Draft202012Validator(checked).is_valid({"a": value})
+        return jsonschema.Draft202012Validator(schema).is_valid(value)
     except RecursionError:
-        return  # a reference to itself
-    assert not accepted or jsonschema.Draft202012Validator(plain).is_valid({"a": value})
+        return False
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        return False
