@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from landline.core.exchange import Notes
 from landline.protocols.anthropic_messages.request import decode_request
 from landline.protocols.openai_chat.dialect import STANDARD, Dialect
+from landline.transforms.identifiers import native_id
 from landline.transforms.sequence import fitted, outbound
 from landline.upstream.dialects import DIALECTS, BackendKind
 from tests.fakes.chat_templates import check_ids, check_mistral, check_results
@@ -52,8 +53,10 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
         role = dice.one(ROLES)
         if role == "assistant":
             blocks = [answer_block(dice) for _ in range(dice(4))]
-            # Two calls under one id cannot be told apart by anybody.
-            content: Any = list({block.get("id") or json.dumps(block): block for block in blocks}.values())
+            # Two calls under one id cannot be told apart by anybody, nor two that were one id at the backend.
+            content: Any = list(
+                {native_id(block.get("id", "")) or json.dumps(block): block for block in blocks}.values()
+            )
         elif role == "user" and dice(2):
             content = [user_block(dice) for _ in range(dice(4))]
         else:
