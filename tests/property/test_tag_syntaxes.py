@@ -134,7 +134,11 @@ def test_calls_are_found_in_text_which_stays(
     assert said(pieces).split() == f"{before}\n\n{after}".split()
 
 
-UNCLOSED = (('<invoke name="write">', '<parameter name="text">'), ("<function=write>", "<parameter=path>"))
+UNCLOSED = tuple(
+    (call, parameter)
+    for call in ('<invoke name="write">', "<function=write>")
+    for parameter in ('<parameter name="text">', "<parameter=path>")
+)
 
 
 @each
