@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.failure_modes.ablation import Ablation
 
-SEQUENCE = "landline.transforms.sequence"
+RECOVERING = "landline.transforms.recovering"
 CALLS = "landline.transforms.tool_calls:RecoverCalls"
 THINKING = "landline.transforms.reasoning:SplitThinking"
 TEXT = "landline.families.tool_parsers.text:TextReader"
@@ -35,8 +35,8 @@ def _never_guessed(self: Any, event: Any) -> None:
 
 
 ABLATIONS = (
-    Ablation("recovered_calls", "calls stay text", f"{SEQUENCE}:recovered_calls", _nothing),
-    Ablation("split_thinking", "thinking stays text", f"{SEQUENCE}:split_thinking", _nothing),
+    Ablation("recovered_calls", "calls stay text", f"{RECOVERING}:recovered_calls", _nothing),
+    Ablation("split_thinking", "thinking stays text", f"{RECOVERING}:split_thinking", _nothing),
     Ablation("calls_in_thinking", "calls in the thinking stay there", f"{CALLS}._read_thinking", _no_reading),
     Ablation("thinking_about_calls", "calls in the thinking always count", f"{CALLS}._read_thinking", _every_call),
     Ablation("said_again", "an answer that was all thinking stays it", f"{THINKING}._end", _never_guessed),
