@@ -9,6 +9,7 @@ said once more as text: an answer is never lost as thinking.
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from typing import ClassVar
 
 from landline.core.events import (
@@ -51,6 +52,11 @@ class _In(Enum):
     TEXT = "text"
 
 
+@cache  # of constants: patterns are compiled once, not with each answer that begins in thinking
+def _marks(closers: tuple[str, ...]) -> Marks:
+    return Marks(closers)
+
+
 class SplitThinking:
     """`implied`: text of this answer begins in thinking, without a mark. `tools`: the client offers some."""
 
@@ -60,8 +66,8 @@ class SplitThinking:
         self.learned = Learned.NOTHING
         self._openers = {opener: closer for opener, closer in marks.pairs}
         self._closers = tuple(dict.fromkeys(closer for _, closer in marks.pairs))
-        self._marks = Marks(self._closers)
-        self._ends = {closer: Marks((closer,)) for closer in self._closers}
+        self._marks = _marks(self._closers)
+        self._ends = {closer: _marks((closer,)) for closer in self._closers}
         self._notes = notes
         self._implied = implied and bool(marks.pairs)
         self._tools = tools
