@@ -21,14 +21,17 @@ async def translate(body: bytes, exchange: Exchange, line: Line, *, counting: bo
     return to_backend(await understood(body, exchange, line, counting=counting), exchange, line, counting=counting)
 
 
-def to_backend(conversation: Conversation, exchange: Exchange, line: Line, *, counting: bool = False) -> Outbound:
+def to_backend(
+    conversation: Conversation, exchange: Exchange, line: Line, *, counting: bool = False, again: bool = True
+) -> Outbound:
+    """`again`: whether what its answer lacks may be asked for once more, so that its end may be held."""
     known = line.backend_for(exchange).known(conversation.model)
     if known.advice:
         exchange.notes.alert(known.advice)
     own = line.settings.models
-    again = Again(calls=own.ask_again, plans=own.nudge)
+    asking = Again(calls=again and own.ask_again, plans=again and own.nudge)
     limit = 0 if counting else own.loop_limit
-    return outbound(conversation, known.dialect, exchange.notes, loop_limit=limit, again=again)
+    return outbound(conversation, known.dialect, exchange.notes, loop_limit=limit, again=asking)
 
 
 async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Conversation:

@@ -200,7 +200,7 @@ class SearchCall:
     async def _ask(self) -> Answer:
         """The model's next answer, whole. Raises LandlineError."""
         line, exchange = self._line, self._exchange
-        opening = Opening(to_backend(self._conversation, exchange, line), exchange, line)
+        opening = Opening(to_backend(self._conversation, exchange, line, again=False), exchange, line)
         await opening.fit()
         fold = Fold()
         decoder = ChatStreamDecoder(notes=exchange.notes, stops=opening.stops)
