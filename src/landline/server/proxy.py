@@ -11,9 +11,8 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from landline.core.events import ResponseEnd, ResponseError
+from landline.core.events import ResponseEnd
 from landline.core.exchange import Exchange, Outcome
-from landline.core.fold import Answer, Fold
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder, encode_message
 from landline.server.answer import stream_headers, whole_headers
@@ -22,16 +21,12 @@ from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.line import Line
 from landline.server.opening import COUNT_BEFORE_OPENING_S, Opening
-from landline.server.reading import Reading
+from landline.server.reading import Reading, failure, read_whole
 from landline.server.repeats import Turn
 from landline.server.understanding import to_backend, understood
 from landline.server.web_search import SearchCall
 from landline.transforms.continuation import Continuation
 from landline.upstream.client import UpstreamAnswer
-
-# Nobody sees the tokens of an answer that leaves whole, so its backend is read in sips: a wake-up for every token would
-# cost more than the token.
-SIP_S = 0.005
 
 
 class MessagesProxy:
@@ -130,31 +125,13 @@ class MessagesProxy:
         with self._line.repeats.turn(call, opening.request, most=opening.most) as turn:
             folded = await turn.come()
             if folded is None:
-                folded = await self._folded(opening, call)
+                folded = await read_whole(opening, call)
                 self._complete(opening, exchange, ResponseEnd(folded.stop_reason, folded.usage))
             exchange.outcome = Outcome.COMPLETED
             call.first_event()
             turn.keep(folded)
             opening.release()
             await send_whole(send, 200, encode_message(folded, _head(exchange, opening)), whole_headers(exchange))
-
-    async def _folded(self, opening: Opening, call: Call) -> Answer:
-        while True:
-            try:
-                return await self._folded_once(opening, call)
-            except LandlineError as error:
-                if not await opening.again(error):
-                    raise
-
-    async def _folded_once(self, opening: Opening, call: Call) -> Answer:
-        reading = Reading(opening, call.exchange)
-        async with await opening.send() as answer:
-            call.headers_arrived()
-            opening.forget()
-            folded = await _collect(answer, reading, opening)
-            if reading.decoder.over:
-                await answer.finish()
-        return folded
 
     def _complete(self, opening: Opening, exchange: Exchange, end: ResponseEnd) -> None:
         exchange.outcome, exchange.usage = Outcome.COMPLETED, end.usage
@@ -209,32 +186,8 @@ async def _pump(answer: UpstreamAnswer, reading: Reading, streamed: Streamed) ->
 
     await answer.pour(take)
     if tally.end is None:
-        raise _failure(tally.error, opening)
+        raise failure(tally.error, opening)
     return tally.end
-
-
-async def _collect(answer: UpstreamAnswer, reading: Reading, opening: Opening) -> Answer:
-    """The same loop for an answer that leaves whole."""
-    fold, pipeline = Fold(), reading.pipeline()
-
-    def take(piece: bytes) -> bool:
-        events = pipeline.feed(piece) if piece else pipeline.close()
-        if events and type(end := events[-1]) is ResponseEnd and reading.lacks(end):
-            events = events[:-1]
-        fold.push(events)
-        return fold.over or reading.lacking is not None
-
-    await answer.pour(take, sip_s=SIP_S)
-    if reading.lacking:
-        fold.push(await reading.rest(after=fold.index, spoke=fold.spoke))
-    if fold.answer is None:
-        raise _failure(fold.error, opening)
-    return fold.answer
-
-
-def _failure(error: ResponseError | None, opening: Opening) -> LandlineError:
-    assert error is not None, "a decoder that is over has told an end or an error"
-    return opening.failed(error)
 
 
 def _head(exchange: Exchange, opening: Opening) -> MessageHead:

@@ -1,21 +1,27 @@
-"""How one answer of the backend is read, and what is asked for once more at its end."""
+"""How one answer of the backend is read, what is asked for once more at its end, and the loop for one read whole."""
 
 from __future__ import annotations
 
-from landline.core.events import Event, ResponseEnd
+from landline.core.events import Event, ResponseEnd, ResponseError
 from landline.core.exchange import Exchange
-from landline.core.fold import Fold
+from landline.core.fold import Answer, Fold
 from landline.core.model import StopReason, ToolUse
 from landline.core.stream import Pipeline
+from landline.errors import LandlineError
 from landline.protocols.openai_chat.stream import ChatStreamDecoder
+from landline.server.calls import Call
 from landline.server.opening import Opening
 from landline.transforms.continuation import Continuation
 from landline.transforms.identifiers import MintIds
 from landline.transforms.second_asking import NUDGED, with_named_call, with_nudge
 from landline.transforms.usage import FillUsage
+from landline.upstream.client import UpstreamAnswer
 
 LOST = "asked once more, not streamed: a tool call was announced and did not come"
 UNUSABLE = "asked once more, not streamed: a tool call cannot be run"
+# Nobody sees the tokens of an answer that leaves whole, so its backend is read in sips: a wake-up for every token would
+# cost more than the token.
+SIP_S = 0.005
 
 
 class Reading:
@@ -75,3 +81,47 @@ class Reading:
         fold.push([*decoder.feed(data), *decoder.close()])
         blocks = fold.answer.blocks if fold.answer is not None else ()
         return next((block.arguments for block in blocks if isinstance(block, ToolUse) and block.name == tool), "")
+
+
+async def read_whole(opening: Opening, call: Call) -> Answer:
+    """The answer of the backend, whole; asked for again where it broke. Raises LandlineError."""
+    while True:
+        try:
+            return await _read_once(opening, call)
+        except LandlineError as error:
+            if not await opening.again(error):
+                raise
+
+
+async def _read_once(opening: Opening, call: Call) -> Answer:
+    reading = Reading(opening, call.exchange)
+    async with await opening.send() as answer:
+        call.headers_arrived()
+        opening.forget()
+        folded = await _collect(answer, reading, opening)
+        if reading.decoder.over:  # else a stop string ended it, and the backend is to stop
+            await answer.finish()
+    return folded
+
+
+async def _collect(answer: UpstreamAnswer, reading: Reading, opening: Opening) -> Answer:
+    fold, pipeline = Fold(), reading.pipeline()
+
+    def take(piece: bytes) -> bool:
+        events = pipeline.feed(piece) if piece else pipeline.close()
+        if events and type(end := events[-1]) is ResponseEnd and reading.lacks(end):
+            events = events[:-1]
+        fold.push(events)
+        return fold.over or reading.lacking is not None
+
+    await answer.pour(take, sip_s=SIP_S)
+    if reading.lacking:
+        fold.push(await reading.rest(after=fold.index, spoke=fold.spoke))
+    if fold.answer is None:
+        raise failure(fold.error, opening)
+    return fold.answer
+
+
+def failure(error: ResponseError | None, opening: Opening) -> LandlineError:
+    assert error is not None, "a decoder that is over has told an end or an error"
+    return opening.failed(error)

@@ -11,8 +11,6 @@ from landline.families.registry import Family
 from landline.protocols.openai_chat.dialect import Dialect
 from landline.transforms.sampling import configured, family_sampled, sampled, takes
 
-_NOTHING = Sampling()
-
 
 class InForce(Struct, frozen=True):
     """What is sent where a client says nothing, and whose numbers they are."""
@@ -25,9 +23,7 @@ def chosen_sampling(
     conversation: Conversation, own: OwnSampling, family: Family | None, dialect: Dialect, notes: Notes
 ) -> Conversation:
     """The conversation with the sampling that is sent."""
-    numbers = _configured(own)
-    if numbers is not _NOTHING:
-        conversation = sampled(conversation, numbers, notes, override=own.override)
+    conversation = sampled(conversation, _numbers(own), notes, override=own.override)
     if family is None or not own.family_defaults:
         return conversation
     return family_sampled(conversation, family, dialect, notes)
@@ -35,7 +31,7 @@ def chosen_sampling(
 
 def in_force(own: OwnSampling, family: Family | None, dialect: Dialect) -> InForce:
     """For a client that sends none, in words for whoever runs the gateway."""
-    theirs = takes(_configured(own), dialect)
+    theirs = takes(_numbers(own), dialect)
     if theirs != Sampling():
         return InForce(theirs, "your settings")
     told = family.sampling if family is not None else None
@@ -50,7 +46,5 @@ def in_force(own: OwnSampling, family: Family | None, dialect: Dialect) -> InFor
     return InForce(takes(told.values, dialect), f"of the family, by its {told.status.value} ({told.source})")
 
 
-def _configured(own: OwnSampling) -> Sampling:
-    if own.temperature < 0 and not own.top_p and not own.top_k:  # nearly always
-        return _NOTHING
+def _numbers(own: OwnSampling) -> Sampling:
     return configured(temperature=own.temperature, top_p=own.top_p, top_k=own.top_k)

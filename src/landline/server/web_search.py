@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from landline.core.events import ResponseEnd, ResponseStart
 from landline.core.exchange import Outcome
-from landline.core.fold import Answer, Fold
+from landline.core.fold import Answer
 from landline.core.model import (
     Conversation,
     Message,
@@ -31,23 +31,20 @@ from landline.core.model import (
     WebSearch,
     replace_messages,
 )
-from landline.core.stream import Pipeline
 from landline.errors import LandlineError
 from landline.policy.searching import may_show
 from landline.protocols.anthropic_messages.server_tools import ASKED_TO_SEARCH, Search, SearchAnswer, words
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder
-from landline.protocols.openai_chat.stream import ChatStreamDecoder
 from landline.server.answer import stream_headers, whole_headers
 from landline.server.asgi import Send, send_whole
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.line import Line
 from landline.server.opening import Opening
+from landline.server.reading import read_whole
 from landline.server.understanding import to_backend
-from landline.transforms.usage import FillUsage
 from landline.upstream.search import SearchFailed
 
-SIP_S = 0.02
 MOST_USES = 20  # where the client names no limit, or a senseless one
 TOOL = Tool(
     "web_search",
@@ -202,24 +199,9 @@ class SearchCall:
         line, exchange = self._line, self._exchange
         opening = Opening(to_backend(self._conversation, exchange, line, again=False), exchange, line)
         await opening.fit()
-        fold = Fold()
-        decoder = ChatStreamDecoder(notes=exchange.notes, stops=opening.stops)
-        pipeline = Pipeline(decoder, (*opening.answer.transforms, FillUsage(opening.estimate)))
-
-        def take(piece: bytes) -> bool:
-            fold.push(pipeline.feed(piece) if piece else pipeline.close())
-            return fold.over
-
-        async with await opening.send() as upstream:
-            self._call.headers_arrived()
-            opening.forget()
-            await upstream.pour(take, sip_s=SIP_S)
-            if fold.answer is None:
-                assert fold.error is not None
-                raise opening.failed(fold.error)
-            await upstream.finish()
-        self._count(fold.answer.usage)
-        return fold.answer
+        said = await read_whole(opening, self._call)
+        self._count(said.usage)
+        return said
 
     def _count(self, usage: Usage) -> None:
         """All rounds together: each of them was computed."""

@@ -14,16 +14,19 @@ from landline.families.registry import Family
 from landline.protocols.openai_chat.dialect import Dialect
 
 OVERRULED = "sampling of the client overruled by the settings"
+NOTHING = Sampling()
 
 
 def configured(*, temperature: float, top_p: float, top_k: int) -> Sampling:
     """The settings' numbers, of which -1 (temperature) and 0 (the others) leave it to the backend."""
+    if temperature < 0 and not top_p and not top_k:  # nearly always
+        return NOTHING
     return Sampling(temperature if temperature >= 0 else None, top_p or None, top_k or None)
 
 
 def sampled(conversation: Conversation, own: Sampling, notes: Notes, *, override: bool) -> Conversation:
     """The conversation with the sampling that is sent: `own` is what the user configured."""
-    if own == Sampling():
+    if own is NOTHING:
         return conversation
     asked = conversation.sampling
     first, second = (own, asked) if override else (asked, own)
@@ -42,10 +45,10 @@ def family_sampled(conversation: Conversation, family: Family | None, dialect: D
 
     The numbers were recommended together, so none of them is mixed with somebody else's.
     """
-    if family is None or conversation.sampling != Sampling():
+    if family is None or conversation.sampling != NOTHING:
         return conversation
     sent = takes(family.sent_sampling, dialect)
-    if sent == Sampling():
+    if sent == NOTHING:
         return conversation
     notes.repaired(f"sampling defaults of the family {family.name}: {in_words(sent)}")
     return msgspec.structs.replace(conversation, sampling=sent)
