@@ -128,7 +128,7 @@ class JsonCalls(StepReader):
         start = at
         while at < len(text) and (text[at].isspace() or text[at] == ","):
             at += 1
-        if at == len(text):
+        if at > start or at == len(text):
             return read_so_far(start, at)
         if text[at] == "}":
             self._level -= 1
@@ -198,7 +198,7 @@ class JsonCalls(StepReader):
 
     def _value(self, text: str, at: int, out: list[Piece]) -> int:
         start, at = at, end_of_space(text, at)
-        if at == len(text):
+        if at > start or at == len(text):
             return read_so_far(start, at)
         first, key = text[at], self._key
         if self._form.keyed and self._name is None:
