@@ -135,7 +135,7 @@ class Harmony(StepReader):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             value = None
         name = self._toolbox.fitting(cast("dict[str, Any]", value)) if isinstance(value, dict) else None
-        if name is None:
+        if name is None or self._holds_too_much(at):
             self._release(text)
             return
         self._begin_call(name, "", out)
@@ -144,7 +144,7 @@ class Harmony(StepReader):
         self._step = self._behind_call
 
     def _give_up(self, text: str) -> None:
-        if self._step == self._object:  # more than may be held
+        if self._step in (self._body, self._object):  # more than may be held
             self._release(text)
         else:
             super()._give_up(text)

@@ -128,7 +128,7 @@ class JsonCalls(StepReader):
         start = at
         while at < len(text) and (text[at].isspace() or text[at] == ","):
             at += 1
-        if at == len(text):
+        if at > start or at == len(text):
             return read_so_far(start, at)
         if text[at] == "}":
             self._level -= 1
@@ -151,20 +151,18 @@ class JsonCalls(StepReader):
         return at
 
     def _read_token(self, then: Callable[[str], None], at: int) -> int:
-        """A string follows whose meaning `then` takes."""
-        end, token = ValueEnd(), ""
+        """A string follows whose meaning `then` takes. All of it is kept until it ends: it may be text after all."""
+        end, fed = ValueEnd(), 0
 
         def step(text: str, at: int, out: list[Piece]) -> int:
-            nonlocal token
-            if at == len(text):
-                return NEEDS_MORE
-            found = end.feed(text, at)
-            token += text[at:] if found < 0 else text[at:found]
-            if len(token) > LONGEST_NAME:
+            nonlocal fed
+            found = end.feed(text, at + fed)
+            fed = len(text) - at
+            if (fed if found < 0 else found - at) > LONGEST_NAME:
                 return self._stray(text, at, out)
             if found < 0:
-                return len(text)
-            then(_string(token))
+                return NEEDS_MORE
+            then(_string(text[at:found]))
             return found if self._name is not None or self._step != step else self._refused(text, found)
 
         self._step = step
@@ -200,7 +198,7 @@ class JsonCalls(StepReader):
 
     def _value(self, text: str, at: int, out: list[Piece]) -> int:
         start, at = at, end_of_space(text, at)
-        if at == len(text):
+        if at > start or at == len(text):
             return read_so_far(start, at)
         first, key = text[at], self._key
         if self._form.keyed and self._name is None:

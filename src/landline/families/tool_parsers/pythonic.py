@@ -91,7 +91,7 @@ class Pythonic(StepReader):
             named = [(self._toolbox.find(name), arguments) for name, arguments in calls]
         except NotCalls:
             named = [(None, "")]
-        if any(name is None for name, _ in named):
+        if self._holds_too_much(at) or any(name is None for name, _ in named):
             self._give_up(text)
             return at
         for name, arguments in named:

@@ -75,7 +75,7 @@ class StepReader:
             if after < 0:
                 break
             at = after
-            if self.limit is not None and not self._open and self._raw_size + at - self._from > self.limit:
+            if self._holds_too_much(at):
                 self._give_up(text)
         self._settle(text, at)
         return out
@@ -97,6 +97,10 @@ class StepReader:
                 self._raw_size += at - self._from
         elif self.state is State.DONE and not self.rest:
             self.rest = text[at:]
+
+    def _holds_too_much(self, at: int) -> bool:
+        """Asked behind every step; a step that reads on and then begins a call asks itself, or the cut would decide."""
+        return self.limit is not None and not self._open and self._raw_size + at - self._from > self.limit
 
     # ------------------------------------------------------------------------------------------------ for steps
 

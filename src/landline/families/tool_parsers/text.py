@@ -184,7 +184,7 @@ class TextReader:
             return left
         found = self._openers.search(text)
         if found is None:
-            inside = self._fence and not self._closing and text[-1] not in "`~"
+            inside = self._fence and not self._closing and not self._info and text[-1] not in "`~"
             keep = 0 if inside else self._openers.begun(text)
             self._held = text[len(text) - keep :]
             self._say(text[: len(text) - keep], out)

@@ -6,7 +6,7 @@ import pytest
 
 from landline.families.tool_parsers.harmony import SYNTAXES
 from landline.families.tool_parsers.syntax import Argued, Called, Ended, Said
-from tests.fakes.tool_calls import JSON, call, read_in_every_cut, toolbox
+from tests.fakes.tool_calls import JSON, call, read, read_in_every_cut, toolbox
 
 HEAD = "<|channel|>commentary to=functions.write <|constrain|>json<|message|>"
 
@@ -55,6 +55,15 @@ def test_row_4_30_two_tools_that_fit_are_none() -> None:
     text = '<|channel|>commentary<|message|>{"a": "x"}<|end|>'
     assert read_in_every_cut(text, SYNTAXES, tools=toolbox(f=one, g=one)) == [Said('{"a": "x"}')]
     assert read_in_every_cut(text, SYNTAXES, tools=toolbox(f=one)) == call("f", '{"a": "x"}')
+
+
+@pytest.mark.parametrize(("spaces", "letters"), [(0, 65_400), (0, 65_600), (65_600, 0)])
+def test_row_4_30_what_is_held_has_one_limit_in_any_cut(spaces: int, letters: int) -> None:
+    body = f'{" " * spaces}{{"path": "", "text": "{"x" * letters}"}}'
+    text = f"<|channel|>commentary<|message|>{body}<|call|>"
+    whole = read(text, SYNTAXES)
+    assert all(read(text, SYNTAXES, cuts=cuts) == whole for cuts in (1000, [65_400], [65_590]))
+    assert (whole == [Said(body)]) == (spaces + letters > 65_536)
 
 
 def test_a_final_message_leaves_its_marks() -> None:

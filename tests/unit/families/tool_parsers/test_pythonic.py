@@ -6,8 +6,8 @@ import pytest
 
 from landline.families.tool_parsers.python_calls import NotCalls, calls_of, source_of
 from landline.families.tool_parsers.pythonic import SYNTAXES
-from landline.families.tool_parsers.syntax import Piece, Said
-from tests.fakes.tool_calls import ARGUMENTS, read_in_every_cut, said, toolbox, values_in
+from landline.families.tool_parsers.syntax import Piece, Said, Syntax, WrittenCall
+from tests.fakes.tool_calls import ARGUMENTS, read, read_in_every_cut, said, toolbox, values_in
 
 SOURCE = 'write(path="a.txt", text="say \\"hi\\"\\nbye", n=3)'
 
@@ -111,6 +111,15 @@ def test_lines_and_commas_of_olmo() -> None:
 def test_hostile_source_is_only_no_call(source: str) -> None:
     with pytest.raises(NotCalls):
         calls_of(source)
+
+
+@pytest.mark.parametrize("syntax", [syntax for syntax in SYNTAXES if not syntax.sole], ids=lambda syntax: syntax.name)
+@pytest.mark.parametrize("size", [65_400, 65_600])
+def test_a_call_that_is_held_has_one_limit_in_any_cut(syntax: Syntax, size: int) -> None:
+    text = syntax.write([WrittenCall("write", f'{{"text": "{"x" * size}"}}')])
+    whole = read(text, SYNTAXES)
+    assert all(read(text, SYNTAXES, cuts=cuts) == whole for cuts in (1000, [size], [65_590]))
+    assert (said(whole) == text) == (size > 65_536)
 
 
 def test_what_is_written_is_python() -> None:

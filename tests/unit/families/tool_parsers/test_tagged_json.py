@@ -173,6 +173,23 @@ def test_what_follows_a_call_and_is_none_is_text() -> None:
     assert found == [*call(), Said('\n{"name": "nobody", "arguments": {}}</tool_call>')]
 
 
+@pytest.mark.parametrize("mark", ['"', "'"])
+@pytest.mark.parametrize("between", ["", ", \n"])
+def test_a_key_that_goes_on_too_long_is_text_from_its_first_character_on(mark: str, between: str) -> None:
+    long = f"{mark}{'x' * 300}, and more"
+    found = read_in_every_cut(f'<tool_call>{{"name": "write", "arguments": {{"n": 1}}{between}{long}', SYNTAXES)
+    assert found == [*call(arguments='{"n": 1}'), Said(long)]
+
+
 def test_arguments_that_come_first_are_held_up_to_a_limit() -> None:
     long = '<tool_call>{"arguments": {"text": "' + "x" * 70_000 + '"}, "name": "write"}</tool_call>'
     assert read(long, SYNTAXES) == read(long, SYNTAXES, cuts=1000) == [Said(long)]
+
+
+@pytest.mark.parametrize("inside", ['{"name": "write"%s}', '{"name": "write", "arguments":%s{"n": 1}}'])
+@pytest.mark.parametrize("spaces", [65_400, 65_600])
+def test_the_limit_is_where_it_is_wherever_the_text_is_cut(inside: str, spaces: int) -> None:
+    text = f"<tool_call>{inside % (' ' * spaces)}</tool_call>"
+    whole = read(text, SYNTAXES)
+    assert all(read(text, SYNTAXES, cuts=cuts) == whole for cuts in (1000, [spaces], [65_590]))
+    assert (whole == [Said(text)]) == (spaces > 65_536)

@@ -125,6 +125,7 @@ def test_no_call_in_code(text: str) -> None:
         "```\nx\n``` \n",
         "a `b` ",
         "```x``` and ",
+        "a\n```x`",
         "a `b\n",
         "~~~\nx\n~~~~\n",
         "```\nx\n```",
