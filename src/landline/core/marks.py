@@ -13,14 +13,13 @@ class Marks:
 
     def __init__(self, marks: Iterable[str]) -> None:
         known = sorted(set(marks), key=len, reverse=True)
-        self._firsts = tuple(dict.fromkeys(mark[0] for mark in known))
-        kinds = re.escape("".join(self._firsts))
+        self.firsts = tuple(dict.fromkeys(mark[0] for mark in known))
+        """Characters; in a text without them no mark stands or begins. Looked for one by one: a pattern costs twice."""
+        kinds = re.escape("".join(self.firsts))
         starts = re.compile(f"[{kinds}]" if known else r"(?!)")
         self._first, self._starts = starts.search, starts.finditer
         self.search = re.compile(_begun_or_whole(known) or r"(?!)").search
         """The first place where a mark stands, or may have begun at the end of the text."""
-        self.quiet = re.compile(rf"[^\n{kinds}]*+\Z").match
-        """Told at once: a text in which no mark can begin, and no line."""
         self._beginnings = frozenset(mark[:size] for mark in known for size in range(1, len(mark)))
         self.unfinished = self._beginnings - frozenset(known)  # what is the beginning of a mark, and none
         self._longest = max(map(len, known), default=1) - 1
@@ -33,7 +32,7 @@ class Marks:
         """`search`, for texts of any length."""
         if len(text) < SHORT:
             return self.search(text)
-        for first in self._firsts:
+        for first in self.firsts:
             if first in text:
                 return self.search(text)
         return None

@@ -28,8 +28,7 @@ class Recovery:
     ) -> None:
         self._make = make
         self._marks = marks
-        self._quiet = marks.quiet
-        self._easy = False  # something was said in the open block, and nothing is held
+        self._firsts = marks.firsts
         self._alone = alone
         self._inner: tuple[Transform, ...] = () if asleep else make()
         self._asleep = asleep
@@ -49,15 +48,21 @@ class Recovery:
         return False if self._thought else None
 
     def leaves(self, text: str) -> str | None:
-        if self._easy and self._quiet(text) is not None:  # nearly always
-            return text
-        if not self._asleep:
+        if self._said and not self._held:
+            for first in self._firsts:
+                if first in text:
+                    break
+            else:  # nearly always
+                if self._said != "x" or "\n" in text:
+                    self._remember(text)
+                return text
+        elif not self._asleep:
             return text if all(one.passes(text) for one in self._inner) else None  # type: ignore[attr-defined]
-        if not self._said:
+        elif not self._said:
             return None
-        if self._held:
+        else:
             text = self._held + text
-        mark = self._marks.look(text)
+        mark = self._marks.search(text)
         if mark is None:
             self._held = ""
         elif (held := text[mark.start() :]) in self._marks.unfinished:
@@ -65,9 +70,7 @@ class Recovery:
             text = text[: mark.start()]
         else:
             return None
-        if self._said != "x" or "\n" in text:
-            self._remember(text)
-        self._easy = self._said == "x" and not self._held
+        self._remember(text)
         return text
 
     def push(self, events: list[Event]) -> list[Event]:
@@ -107,7 +110,6 @@ class Recovery:
         self._start = ()
 
     def _happened(self, event: Event, out: list[Event]) -> None:
-        self._easy = False
         if self._held:  # it began no mark
             held, self._held = self._held, ""
             self._let_out(BlockDelta(self._open_block, held), out)
@@ -140,7 +142,7 @@ class Recovery:
 
     def _wake(self, delta: BlockDelta) -> BlockDelta:
         """Makes the transforms, and shows them what came before. Gives back `delta`, behind what was held."""
-        self._asleep, self._easy, self._inner = False, False, self._make()
+        self._asleep, self._inner = False, self._make()
         before = [*self._blocks]
         if self._said:
             before.append(BlockDelta(delta.index, self._said))

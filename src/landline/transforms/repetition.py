@@ -16,65 +16,80 @@ from landline.core.model import StopReason, Usage
 
 REPEATED = 6_000  # characters
 LONGEST_UNIT = 400  # characters that repeat
-_LOOKED_AT_EVERY = 2_000
+LOOKED_AT_EVERY = 3_000
+LOOKED_AT = 2 * LONGEST_UNIT  # show whether something repeats at all
+CHARACTERS_PER_TOKEN = 4  # where the backend was stopped before it counted
 ENDED = "the answer was ended: the model repeated the same {unit} characters over and over"
 SAID = "\n\n[landline: the answer was ended here, because the model repeated the same text over and over.]"
 
 
 class EndRepetition:
-    """Reads text and thinking. Every delta costs an addition; every 2,000 characters, a comparison."""
+    """Reads text and thinking. Nearly all deltas cost an addition: words are kept for a short look now and then, and
+    from there on as long as they repeat."""
 
     reads_text: ClassVar[bool] = True
 
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
         self._kind = BlockKind.TOOL_USE  # of the open block
-        self._pieces: list[str] = []  # of it, since the last look
         self._size = 0  # characters of it
-        self._deltas = 0  # of the answer, without those pieces
-        self._look_at = REPEATED
+        self._before = 0  # characters of the answer before it
+        self._kept: list[str] = []  # the youngest of it
+        self._keep_from = self._look_at = 0
+        self._look_behind(LOOKED_AT_EVERY)
         self._usage = Usage()
         self._called = False
 
     def leaves(self, text: str) -> str | None:
         size = self._size + len(text)
-        if size >= self._look_at:
-            tail = self._tail(text)
-            if unit_of(tail):
-                return None
-            self._deltas += len(self._pieces)
-            self._pieces, self._look_at = [tail], size + _LOOKED_AT_EVERY
-        else:
-            self._pieces.append(text)
+        if size >= self._keep_from and self._ends_with(text, size):
+            return None
         self._size = size
         return text
+
+    def _ends_with(self, text: str, size: int) -> bool:
+        """Whether the answer is nothing but repetition up to this text. Else it is kept for as long as it may be."""
+        if size < self._look_at:
+            self._kept.append(text)
+            return False
+        tail = self._tail(text)
+        if not unit_of(tail):
+            self._look_behind(size + LOOKED_AT_EVERY)
+        elif len(tail) < REPEATED:
+            self._kept, self._keep_from, self._look_at = [tail], 0, size + REPEATED - len(tail)
+        else:
+            return True
+        return False
+
+    def _look_behind(self, size: int) -> None:
+        self._kept, self._keep_from, self._look_at = [], size - LOOKED_AT, size
 
     def push(self, events: list[Event]) -> list[Event]:
         for at, event in enumerate(events):
             if type(event) is not BlockDelta:
                 self._other(event)
             elif self._kind is BlockKind.TOOL_USE:
-                self._deltas += 1
+                self._before += len(event.text)
             elif self.leaves(event.text) is None:
                 self._notes.alert(ENDED.format(unit=unit_of(self._tail(event.text))))
                 return [*events[: at + 1], *self._ending(event.index)]
         return events
 
     def _tail(self, text: str) -> str:
-        return "".join((*self._pieces, text))[-REPEATED:]
+        return "".join((*self._kept, text))[-REPEATED:]
 
     def _other(self, event: Event) -> None:
         if type(event) is BlockStart:
             self._kind = event.kind
             self._called = self._called or event.kind is BlockKind.TOOL_USE
-            self._deltas += len(self._pieces)
-            self._pieces, self._size, self._look_at = [], 0, REPEATED
+            self._before += self._size
+            self._size = 0
+            self._look_behind(LOOKED_AT_EVERY)
         elif type(event) is ResponseStart:
-            self._usage, self._called = event.usage or Usage(), False
-            self._pieces, self._deltas = [], 0
+            self._usage, self._called, self._before, self._size = event.usage or Usage(), False, 0, 0
 
     def _ending(self, index: int) -> list[Event]:
-        output = self._deltas + len(self._pieces) + 1
+        output = (self._before + self._size) // CHARACTERS_PER_TOKEN
         usage = msgspec.structs.replace(self._usage, output=output, exact=False)
         end = ResponseEnd(StopReason.TOOL_USE if self._called else StopReason.END_TURN, usage)
         if self._kind is BlockKind.TEXT:
