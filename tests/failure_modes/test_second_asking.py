@@ -137,6 +137,25 @@ async def test_row_4_13_nothing_is_asked_again_unless_it_is_wanted(server: Model
     assert len(server.chats) == 1
 
 
+@pytest.mark.row("4.13")
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(("second", "expected"), [(json.dumps(WHOLE), WHOLE), ("Sorry.", {"first": 42})])
+async def test_row_4_13_where_tools_are_told_in_words_the_arguments_are_asked_for_as_such(
+    server: ModelServer, second: str, expected: Any, *, stream: bool
+) -> None:
+    written = '<tool_call>\n{"name": "Add", "arguments": {"first": 42}}\n</tool_call>'
+    said = [chunk({"content": written[at : at + 7]}) for at in range(0, len(written), 7)]
+    scripted(server, [Send(BEGIN + sse(*said, chunk({}, "stop"), usage_chunk(9, 5), DONE))], Answer(text=second))
+    async with gateway_to(server.url, models=Models(ask_again=True, tools="words")) as client:
+        (call,) = await content(client, stream=stream, tools=[READ, ADD])
+    assert call["input"] == expected
+    *before, asked = server.chats[1].json["messages"]
+    assert before == server.chats[0].json["messages"][: len(before)]
+    assert "Call Add now." in json.dumps(asked)
+    assert server.chats[1].json["response_format"]["json_schema"]["schema"] == ADD["input_schema"]
+    assert "tools" not in server.chats[1].json
+
+
 def planned(body: Any) -> list[Any]:
     return [Send(BEGIN + sse(chunk({"reasoning": "I will call Add."}), chunk({}, "stop"), usage_chunk(9, 5), DONE))]
 

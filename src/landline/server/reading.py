@@ -5,7 +5,7 @@ from __future__ import annotations
 from landline.core.events import Event, ResponseEnd, ResponseError
 from landline.core.exchange import Exchange
 from landline.core.fold import Answer, Fold
-from landline.core.model import StopReason, ToolUse
+from landline.core.model import StopReason, Text, ToolUse
 from landline.core.stream import Pipeline
 from landline.errors import LandlineError
 from landline.protocols.openai_chat.stream import ChatStreamDecoder
@@ -13,7 +13,7 @@ from landline.server.calls import Call
 from landline.server.opening import Opening
 from landline.transforms.continuation import Continuation
 from landline.transforms.identifiers import MintIds
-from landline.transforms.second_asking import NUDGED, with_named_call, with_nudge
+from landline.transforms.second_asking import NUDGED, HoldCall, with_named_call, with_nudge
 from landline.transforms.usage import FillUsage
 from landline.upstream.client import UpstreamAnswer
 
@@ -45,7 +45,7 @@ class Reading:
     def lacks(self, end: ResponseEnd) -> bool:
         """Whether something is owed before this end, so that `rest` must come in its place."""
         asks = bool(self._opening.request) and (self._lost(end) or bool(self._plan(end)))
-        if asks or self._opening.answer.held_call:
+        if asks or self._opening.answer.held is not None:
             self.lacking = end
         return self.lacking is not None
 
@@ -60,8 +60,8 @@ class Reading:
         """What comes behind the block `after`, and the end. `spoke`: more than thinking was said already."""
         end = self.lacking
         assert end is not None
-        if tool := self._opening.answer.held_call:
-            return [*self._opening.answer.completed(await self._call(tool)), end]
+        if (held := self._opening.answer.held) is not None:
+            return [*held.completed(await self._call(held)), end]
         if self._lost(end):
             data = await self._opening.ask_whole(LOST)
         else:
@@ -72,15 +72,17 @@ class Reading:
         events = [*pipeline.feed(data), *pipeline.close()] if data else []
         return events if events and isinstance(events[-1], ResponseEnd) else [end]
 
-    async def _call(self, tool: str) -> str:
+    async def _call(self, held: HoldCall) -> str:
         """The arguments that the backend gives the call when it is asked for that alone; empty where it gives none."""
         if not self._opening.request:
             return ""
-        data = await self._opening.ask_whole(UNUSABLE, lambda conversation: with_named_call(conversation, tool))
+        tool, schema = held.tool, held.schema
+        data = await self._opening.ask_whole(UNUSABLE, lambda conversation: with_named_call(conversation, tool, schema))
         decoder, fold = ChatStreamDecoder(notes=self._exchange.notes), Fold()
         fold.push([*decoder.feed(data), *decoder.close()])
         blocks = fold.answer.blocks if fold.answer is not None else ()
-        return next((block.arguments for block in blocks if isinstance(block, ToolUse) and block.name == tool), "")
+        called = next((block.arguments for block in blocks if isinstance(block, ToolUse) and block.name == tool), "")
+        return called or next((block.text for block in blocks if isinstance(block, Text)), "")
 
 
 async def read_whole(opening: Opening, call: Call) -> Answer:

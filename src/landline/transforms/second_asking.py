@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, cast
 
 import msgspec
+from msgspec import Raw
 
 from landline.core.events import (
     BlockDelta,
@@ -43,6 +44,10 @@ NUDGE = (
     "<system-reminder>\nYour turn ended in thinking: no tool was called and nothing was said. If you meant to call a "
     "tool, call it now; else give your answer.\n</system-reminder>"
 )
+ARGUMENTS = (
+    "<system-reminder>\nCall {tool} now. Write only the arguments of the call, all that its parameters ask for, as one "
+    "JSON object.\n</system-reminder>"
+)
 NUDGED = "the model was asked to go on: its turn had ended in thinking"
 
 
@@ -52,9 +57,15 @@ class HoldCall:
     reads_text: ClassVar[bool] = False
 
     def __init__(self, tools: Tools, notes: Notes) -> None:
+        self._tools = tools
         self._toolbox = tools.once(RequestTools)
         self._notes = notes
         self._reset()
+
+    @property
+    def schema(self) -> Raw | None:
+        """Of the arguments of the call that is held."""
+        return next((tool.schema for tool in self._tools if tool.name == self.tool), None)
 
     def _reset(self) -> None:
         self.tool = ""  # of the call that is held
@@ -147,9 +158,16 @@ class NoticePlan:
         return events
 
 
-def with_named_call(conversation: Conversation, tool: str) -> Conversation:
-    """The request for a call of this tool. Servers hold it to the tool's schema with the grammar they sample by."""
-    return msgspec.structs.replace(conversation, tool_choice=ToolChoice("tool", tool, parallel=False))
+def with_named_call(conversation: Conversation, tool: str, schema: Raw | None) -> Conversation:
+    """The request for a call of this tool. Servers hold it to the tool's schema with the grammar they sample by.
+
+    Where tools are told in words, only its arguments are asked for, as an answer by that `schema`.
+    """
+    if conversation.tools:
+        return msgspec.structs.replace(conversation, tool_choice=ToolChoice("tool", tool, parallel=False))
+    asked = Message(Role.USER, (Text(ARGUMENTS.format(tool=tool)),))
+    conversation = replace_messages(conversation, [*conversation.messages, asked])
+    return msgspec.structs.replace(conversation, answer_schema=schema)
 
 
 def with_nudge(conversation: Conversation, plan: str) -> Conversation:

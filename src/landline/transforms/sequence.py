@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from landline.core.events import Event
 from landline.core.exchange import Notes
 from landline.core.model import Cleared, Conversation
 from landline.core.stream import Transform
@@ -56,19 +55,14 @@ class Restoring:
         return next((one.in_text for one in self._made if isinstance(one, Recovery)), None)
 
     @property
-    def held_call(self) -> str:
-        """The tool of a call that cannot be run and is held; empty: none is."""
-        return next((one.tool for one in self._made if isinstance(one, HoldCall)), "")
+    def held(self) -> HoldCall | None:
+        """What holds a call that cannot be run; None: nothing does."""
+        return next((one for one in self._made if isinstance(one, HoldCall) and one.tool), None)
 
     @property
     def plan(self) -> str:
         """The thinking in which the answer ended; empty where it said more, or nobody wants to know."""
         return next((one.plan for one in self._made if isinstance(one, NoticePlan)), "")
-
-    def completed(self, arguments: str) -> list[Event]:
-        """What is owed of the held call, and behind it."""
-        holding = next(one for one in self._made if isinstance(one, HoldCall))
-        return holding.completed(arguments)
 
 
 class Again(Struct, frozen=True):
