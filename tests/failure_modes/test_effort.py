@@ -136,7 +136,7 @@ async def test_row_2_18_a_server_without_a_budget_is_asked_without_it_and_rememb
         return [Status(), Send(sse(told, DONE))] if behind_200 else json_answer(400, told)
 
     body = request_body(thinking={"type": "enabled", "budget_tokens": 2_000}, max_tokens=8_000, stream=stream)
-    async with ModelServer(override=override) as server, gateway_to(server.url) as client:
+    async with ModelServer(override=override, gap_s=0.002) as server, gateway_to(server.url) as client:
         replies = [await client.messages(body) for _ in range(2)]
         assert [reply.status for reply in replies] == [200, 200]
         assert not any(b'"error"' in reply.body for reply in replies)
