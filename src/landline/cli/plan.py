@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -115,7 +115,7 @@ def _refuse(
     engine: Engine,
     form: str,
     families: Registry,
-) -> None:
+) -> NoReturn:
     import msgspec
 
     from landline.planner.planning import others

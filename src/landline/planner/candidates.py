@@ -113,7 +113,7 @@ def vllm_candidates(
 def _weights(model: Model, precision: Precision | None) -> list[tuple[Checkpoint, Precision]]:
     """Each checkpoint as it is, and a bf16 one as what vLLM makes of it where that was asked for and is not there."""
     found = [(one, one.precision) for one in model.checkpoints if precision in (None, one.precision)]
-    if not found and precision in ONLINE:
+    if not found and precision is not None and precision in ONLINE:
         found = [(one, precision) for one in model.checkpoints if one.precision is Precision.BF16]
     order = list(Precision)
     return sorted(found, key=lambda one: order.index(one[1]))

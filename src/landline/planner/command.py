@@ -25,8 +25,8 @@ def as_command(plan: Plan, *, explain: bool) -> str:
         case "llama.cpp":
             lines = _line(plan, ("llama-server", "--model", plan.checkpoint))
         case "ollama":
-            lines = _line(plan, ("ollama", "serve"))
             parts.append(f"# then, in another shell: ollama pull {shlex.quote(plan.checkpoint)}")
+            lines = _line(plan, ("ollama", "serve"))
     return "\n".join([*parts, *lines])
 
 

@@ -30,9 +30,8 @@ def llama_candidates(
     model: Model, shape: Shape, machine: Machine, *, precision: Precision | None
 ) -> Iterator[Candidate]:
     """GGUF files of each size, the best first, with the cache in f16 before q8_0."""
-    for one in GGUF if precision is None else (precision,) if precision in GGUF else ():
-        checkpoint = Checkpoint(precision=one, id=model.id)
-        weights = weights_of(model, checkpoint, one)
+    for checkpoint in _files(model, precision):
+        weights = weights_of(model, checkpoint, checkpoint.precision)
         for kv in (KvType.F16, KvType.Q8_0):
             yield Candidate(
                 checkpoint=checkpoint,
@@ -48,6 +47,14 @@ def llama_candidates(
                 weights=weights,
                 batched_tokens=0,
             )
+
+
+def _files(model: Model, precision: Precision | None) -> tuple[Checkpoint, ...]:
+    """A model that is published in MXFP4 alone has GGUF files of that kind, and no better ones."""
+    native = model.checkpoints[0]
+    if len(model.checkpoints) == 1 and native.precision is Precision.MXFP4:
+        return (native,) if precision in (None, Precision.MXFP4) else ()
+    return tuple(Checkpoint(precision=one, id=model.id) for one in GGUF if precision in (None, one))
 
 
 def llama_plan(

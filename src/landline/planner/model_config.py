@@ -55,6 +55,8 @@ class Config(Struct, frozen=True, kw_only=True):
     global_head_dim: Count | None = None  # Gemma 4: of its full layers
     num_global_key_value_heads: Count | None = None
 
+    attn_output_gate: bool | None = None  # Qwen3.5: as many parameters again as the queries have
+
     kv_lora_rank: Count | None = None
     q_lora_rank: Count | None = None
     qk_rope_head_dim: Count | None = None
@@ -101,13 +103,12 @@ def model_of_config(content: bytes, *, name: str, weights_bytes: int = 0) -> Mod
     if unknown is not None:
         raise _refused(f"it has {unknown}, a layout of the cache that landline does not know")
     config = _config({**outer, **inner})
-    shape = Shape(
-        attention_heads=config.num_attention_heads, layers=layers_of(config), status=Known.READ, source="config.json"
-    )
+    layers = layers_of(config)
+    shape = Shape(attention_heads=config.num_attention_heads, layers=layers, status=Known.READ, source="config.json")
     precision = _precision(outer)
     return Model(
         id=name,
-        parameters_b=count_parameters(config) / 1e9,
+        parameters_b=count_parameters(config, layers) / 1e9,
         context=config.max_position_embeddings or 0,
         checkpoints=(Checkpoint(precision=precision, id=name, weights_bytes=weights_bytes),),
         shape=shape,
@@ -206,7 +207,8 @@ def _layers(config: Config, kind: str, count: int) -> Layers | None:
         case "none":
             return None
         case _:
-            raise _refused(f"it has layers of the kind {kind[:40]}, whose cache landline does not know")
+            shown = "".join(letter for letter in kind[:40] if letter.isprintable())
+            raise _refused(f"it has layers of the kind {shown}, whose cache landline does not know")
 
 
 def _gated_delta(config: Config, count: int) -> Layers:
@@ -251,7 +253,7 @@ def _precision(outer: dict[str, Any]) -> Precision:
     if not isinstance(told, dict):
         return Precision.BF16
     quantization = cast("dict[str, Any]", told)
-    bits = {quantization.get("bits"), *_numbers(quantization.get("config_groups"))}
+    bits = _bits(quantization)
     if "NVFP4" in str(quantization.get("quant_algo", "")).upper():
         return Precision.NVFP4
     method = str(quantization.get("quant_method", "")).lower()
@@ -259,15 +261,14 @@ def _precision(outer: dict[str, Any]) -> Precision:
         return Precision.NVFP4 if "nvfp4" in str(quantization.get("format", "")).lower() else Precision.INT4
     if method == "compressed-tensors":
         return Precision.FP8 if "float" in str(quantization.get("format", "")).lower() else Precision.INT8
-    return _METHODS.get(method, Precision.INT8 if 8 in bits else Precision.BF16)
+    return Precision.INT8 if 8 in bits else _METHODS.get(method, Precision.BF16)
 
 
-def _numbers(groups: object) -> set[object]:
-    """The bits of the weights in compressed-tensors' groups."""
-    found: set[object] = set()
+def _bits(quantization: dict[str, Any]) -> set[int]:
+    """Of the weights: as GPTQ and AWQ say it, and as compressed-tensors does for each of its groups."""
+    told: list[object] = [quantization.get("bits")]
+    groups: object = quantization.get("config_groups")
     for group in cast("dict[str, Any]", groups).values() if isinstance(groups, dict) else ():
         weights: object = cast("dict[str, Any]", group).get("weights") if isinstance(group, dict) else None
-        bits: object = cast("dict[str, Any]", weights).get("num_bits") if isinstance(weights, dict) else None
-        if isinstance(bits, int):
-            found.add(bits)
-    return found
+        told.append(cast("dict[str, Any]", weights).get("num_bits") if isinstance(weights, dict) else None)
+    return {bits for bits in told if isinstance(bits, int)}

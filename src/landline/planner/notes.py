@@ -13,8 +13,15 @@ _FOUR_BITS = (Precision.NVFP4, Precision.MXFP4)
 _EIGHT_BITS = (Precision.FP8, Precision.MXFP8)
 
 
-def vllm_notes(model: Model, family: Family | None, machine: Machine, choice: Choice) -> Iterator[str]:
+def vllm_notes(
+    model: Model, family: Family | None, machine: Machine, choice: Choice, *, fits_alone: bool
+) -> Iterator[str]:
     yield from size_notes(machine, choice)
+    if fits_alone:
+        yield (
+            f"one {machine.card.name} holds it too: a server on each of them, all named to landline, serves more "
+            "people than one over all"
+        )
     yield from _precision_notes(machine.card, choice.candidate)
     if choice.candidate.shape.has_state:
         yield (

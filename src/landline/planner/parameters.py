@@ -1,20 +1,33 @@
-"""How many parameters a model has, counted from its config.json: for weights whose files are not there. Estimated."""
+"""How many parameters a model has, counted from its config.json: for weights whose files are not there. Estimated.
+
+Matrices alone: norms, biases, convolutions and what looks at pictures are left out.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from landline.planner.shape import AttentionLayers, GatedDeltaLayers, LatentLayers, Layers, MambaLayers
 
 if TYPE_CHECKING:
     from landline.planner.model_config import Config
 
+_FEEDS = "-E"  # the layers of Nemotron-H's pattern that are no attention and no state
 
-def count_parameters(config: Config) -> int:
-    """Matrices alone: norms, biases and what looks at pictures are left out."""
-    hidden, layers = config.hidden_size, config.num_hidden_layers
-    embedding = (config.vocab_size or 0) * hidden * (1 if config.tie_word_embeddings else 2)
-    dense = min(config.first_k_dense_replace or 0, layers) if _experts(config) else layers
-    feeds = dense * 3 * hidden * (config.intermediate_size or 4 * hidden) + (layers - dense) * _expert_layer(config)
-    return embedding + layers * _attention(config) + feeds
+
+def count_parameters(config: Config, layers: Sequence[Layers]) -> int:
+    embedding = (config.vocab_size or 0) * config.hidden_size * (1 if config.tie_word_embeddings else 2)
+    return embedding + sum(one.layers * _mixing(config, one) for one in layers) + _feeds(config)
+
+
+def _feeds(config: Config) -> int:
+    """Behind each layer, or in layers of their own."""
+    pattern = config.hybrid_override_pattern
+    count = sum(letter in _FEEDS for letter in pattern) if pattern else config.num_hidden_layers
+    dense = min(config.first_k_dense_replace or 0, count) if _experts(config) else count
+    width = config.intermediate_size or 4 * config.hidden_size
+    return dense * 3 * config.hidden_size * width + (count - dense) * _expert_layer(config)
 
 
 def _experts(config: Config) -> int:
@@ -27,13 +40,27 @@ def _expert_layer(config: Config) -> int:
     return 3 * config.hidden_size * (_experts(config) * width + shared) + config.hidden_size * _experts(config)
 
 
-def _attention(config: Config) -> int:
+def _mixing(config: Config, layer: Layers) -> int:
+    """What mixes the tokens, in one layer."""
     hidden, heads = config.hidden_size, config.num_attention_heads
-    if config.kv_lora_rank:
-        rope, nope = config.qk_rope_head_dim or 64, config.qk_nope_head_dim or 128
-        value = config.v_head_dim or 128
-        queries = heads * (rope + nope)
-        asked = config.q_lora_rank * (hidden + queries) if config.q_lora_rank else hidden * queries
-        held = hidden * (config.kv_lora_rank + rope) + config.kv_lora_rank * heads * (nope + value)
-        return asked + held + heads * value * hidden
-    return 2 * hidden * config.width * (heads + config.kv_heads)
+    match layer:
+        case AttentionLayers():
+            gates = heads if config.attn_output_gate else 0
+            return hidden * layer.head_dim * (2 * heads + 2 * layer.kv_heads + gates)
+        case LatentLayers():
+            return _latent(config)
+        case GatedDeltaLayers():
+            keys, values = layer.key_heads * layer.head_dim, layer.value_heads * (layer.value_dim or layer.head_dim)
+            return hidden * (2 * keys + 3 * values + 2 * layer.value_heads)
+        case MambaLayers():
+            inner = layer.heads * layer.head_dim
+            return hidden * (3 * inner + 2 * layer.groups * layer.state + layer.heads)
+
+
+def _latent(config: Config) -> int:
+    hidden, heads = config.hidden_size, config.num_attention_heads
+    rank, rope = config.kv_lora_rank or 0, config.qk_rope_head_dim or 64
+    nope, value = config.qk_nope_head_dim or 128, config.v_head_dim or 128
+    queries = heads * (rope + nope)
+    asked = config.q_lora_rank * (hidden + queries) if config.q_lora_rank else hidden * queries
+    return asked + hidden * (rank + rope) + rank * heads * (nope + value) + heads * value * hidden

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from landline.errors import ErrorKind, LandlineError
 from landline.families.rows import Family
 from landline.planner.candidates import Candidate, Machine, vllm_candidates
-from landline.planner.catalogue import GGUF, Card, Catalogue, Engine, Model
-from landline.planner.decision import LEAST_TOKENS, Choice, Refusal, Wish, choose
+from landline.planner.catalogue import GGUF, Card, Catalogue, Engine, Model, Precision
+from landline.planner.decision import GOOD_TOKENS, LEAST_TOKENS, Choice, Refusal, Wish, choose
 from landline.planner.llama_line import llama_candidates, llama_plan
 from landline.planner.memory import KvType
 from landline.planner.numbers import GIB
@@ -33,7 +33,8 @@ def plan(model: Model, family: Family | None, machine: Machine, wish: Wish, *, e
     if isinstance(choice, Refusal):
         return choice
     if engine == "vllm":
-        return vllm_plan(model, family, machine, wish, choice)
+        alone = machine.count > 1 and _fits_alone(model, family, shape, machine, wish)
+        return vllm_plan(model, family, machine, wish, choice, fits_alone=alone)
     return llama_plan(model, family, machine, wish, choice, engine=engine)
 
 
@@ -74,6 +75,12 @@ def _candidates(
     return lambda wish, machine: vllm_candidates(model, shape, machine, precision=wish.precision, kv=kv)
 
 
+def _fits_alone(model: Model, family: Family | None, shape: Shape, machine: Machine, wish: Wish) -> bool:
+    one, single = Machine(card=machine.card), Wish(context=wish.context, precision=wish.precision)
+    choice = choose(model, one, single, _candidates(model, family, shape, "vllm"))
+    return isinstance(choice, Choice) and choice.context >= (wish.context or GOOD_TOKENS)
+
+
 def _wanted_kv(family: Family | None) -> KvType | None:
     """Where the family's recipe leaves no choice."""
     words = family.vllm_args.always if family else ()
@@ -85,7 +92,7 @@ def _row(model: Model, machine: Machine, wish: Wish, engine: Engine, family_of: 
         return
     if wish.precision and engine == "vllm" and wish.precision not in {one.precision for one in model.checkpoints}:
         return
-    if wish.precision and engine != "vllm" and wish.precision not in GGUF:
+    if wish.precision and engine != "vllm" and wish.precision not in (*GGUF, Precision.MXFP4):
         return
     choice = choose(model, machine, wish, _candidates(model, family_of(model.id), model.shape, engine))
     if isinstance(choice, Choice):

@@ -33,7 +33,6 @@ _RENDERS: dict[Format, _Render] = {
     Format.COMPOSE: as_compose,
     Format.SYSTEMD: as_systemd,
     Format.KUBERNETES: as_kubernetes,
-    Format.JSON: lambda plan, *, explain: _json(document(plan)),
 }
 _ENGINES = {
     "vllm": tuple(Format),
@@ -51,7 +50,7 @@ def render(plan: Plan, form: Format, *, explain: bool) -> str:
             f"There is no {form.value} for {plan.engine}.",
             hint=f"Take one of: {', '.join(one.value for one in have)}.",
         )
-    return _RENDERS[form](plan, explain=explain)
+    return _json(document(plan)) if form is Format.JSON else _RENDERS[form](plan, explain=explain)
 
 
 def document(outcome: Plan | Refusal) -> PlanDocument:

@@ -36,7 +36,10 @@ _KNOWN_WHY = {
 }
 
 
-def vllm_plan(model: Model, family: Family | None, machine: Machine, wish: Wish, choice: Choice) -> Plan:
+def vllm_plan(
+    model: Model, family: Family | None, machine: Machine, wish: Wish, choice: Choice, *, fits_alone: bool = False
+) -> Plan:
+    """`fits_alone`: one of the cards holds it too."""
     taken = choice.candidate
     limit = model.context or choice.context
     template = _template(family)
@@ -58,7 +61,7 @@ def vllm_plan(model: Model, family: Family | None, machine: Machine, wish: Wish,
         flags=tuple(_flags(family, wish, choice)),
         environment=tuple(_environment(family)),
         template=template,
-        notes=tuple(vllm_notes(model, family, machine, choice)),
+        notes=tuple(vllm_notes(model, family, machine, choice, fits_alone=fits_alone)),
     )
 
 
