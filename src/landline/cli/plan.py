@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -184,9 +185,11 @@ def _machine(catalogue: Catalogue, gpu: str | None, vram: float | None) -> Machi
             "A plan is for a card." if gpu is None else "--gpu and --vram do not go together.",
             hint="Give --gpu NAME[xN] or, for a card that is not known, --vram GIB.",
         )
-    if gpu is None:
-        return given_card(vram or 0)
-    name, count = split_count(gpu)
+    if vram is not None:
+        if not math.isfinite(vram):
+            raise SettingsError("--vram must be a number of GiB.", hint="For example --vram 24.")
+        return given_card(vram)
+    name, count = split_count(gpu or "")
     return Machine(card=catalogue.card(name), count=count)
 
 

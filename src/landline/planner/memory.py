@@ -113,12 +113,20 @@ def block_tokens(shape: Shape, terms: CacheTerms) -> int:
 def request_bytes(shape: Shape, terms: CacheTerms, tokens: int) -> float:
     """What one request of `tokens` holds at its end, in whole blocks."""
     block = block_tokens(shape, terms)
-    return sum(one.layers * _layer_bytes(one, terms, tokens, block) for one in shape.layers)
+    page = _state_page(shape, terms, block)
+    return sum(one.layers * _layer_bytes(one, terms, tokens, block, page) for one in shape.layers)
 
 
-def _layer_bytes(layer: Layers, terms: CacheTerms, tokens: int, block: int) -> float:
+def _state_page(shape: Shape, terms: CacheTerms, block: int) -> float:
+    """Of one layer: all pages of a pool are alike, so that of a state is as large as that of a block."""
+    states = [state_bytes(one, terms.cards) for one in shape.layers if isinstance(one, StateLayers)]
+    pages = [block * token_bytes(one, terms) for one in shape.layers if _grows(one, terms)]
+    return max(states, default=0) if not pages else max(*states, min(pages)) if states else 0
+
+
+def _layer_bytes(layer: Layers, terms: CacheTerms, tokens: int, block: int, page: float) -> float:
     if isinstance(layer, StateLayers):
-        return (2 if terms.aligned else 1) * state_bytes(layer, terms.cards)
+        return 2 * page if terms.aligned else state_bytes(layer, terms.cards)
     whole = divided(tokens, block) * block
     if not _grows(layer, terms) and isinstance(layer, AttentionLayers):
         kept = min(layer.window - 1 + terms.in_flight_tokens, tokens)

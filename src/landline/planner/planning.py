@@ -117,5 +117,5 @@ def _choosable(model: Model, choice: Choice) -> Choosable:
 
 def given_card(gib: float) -> Machine:
     """A card of which only the memory is known: it is taken for one of NVIDIA's that computes fp8."""
-    card = Card(name=f"card of {gib:g} GiB", gib=gib, capability=8.9, status="given", source="--vram")
+    card = Card(name="card", gib=gib, capability=8.9, status="given", source="--vram")
     return Machine(card=card)
