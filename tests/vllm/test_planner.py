@@ -1,4 +1,5 @@
-"""The planner's bytes are those of vLLM's own cache specs, for every shape of the table, type of cache and spread.
+"""The planner's bytes are those of vLLM's own cache specs, for every shape of the table, type of cache and spread, and
+its lines are read by vLLM's own parser.
 
 No server and no model: `uv run pytest -m vllm -k planner`.
 """
@@ -16,27 +17,21 @@ from typing import Any
 import msgspec
 import pytest
 
+from landline.planner.candidates import Machine
+from landline.planner.decision import Wish
 from landline.planner.memory import CacheTerms, KvType, block_tokens, growing_bytes, request_bytes, state_bytes
-from landline.planner.shape import AttentionLayers, Known, Layers, MambaLayers, Shape, StateLayers
-from tests.unit.planner.models import CATALOGUE
+from landline.planner.outcome import Plan
+from landline.planner.planning import plan
+from landline.planner.shape import AttentionLayers, Layers, Shape, StateLayers
+from tests.golden.plans import MODELS, outcomes
+from tests.unit.planner.models import CATALOGUE, FAMILIES
 from tests.vllm.installed import vllm_python
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 
 TOKENS, IN_FLIGHT = 131_072, 8192
-NEMOTRON = Shape(
-    attention_heads=32,
-    layers=(
-        MambaLayers(layers=23, heads=64, head_dim=64, groups=8, state=128, kernel=4),
-        AttentionLayers(layers=6, kv_heads=2, head_dim=128),
-    ),
-    status=Known.UNCHECKED,
-    source="for its kind of layer",
-)
 # The spec of sparse latent attention is written by a backend that needs a GPU.
-SHAPES = {one.id: one.shape for one in CATALOGUE.models if one.shape is not None and not one.shape.is_sparse} | {
-    "a Nemotron": NEMOTRON
-}
+SHAPES = {one.id: one.shape for one in CATALOGUE.models if one.shape is not None and not one.shape.is_sparse}
 
 
 def cases() -> Iterator[tuple[str, Shape, CacheTerms]]:
@@ -61,12 +56,10 @@ def _layer(one: Layers) -> dict[str, Any]:
     return msgspec.to_builtins(one)
 
 
-@pytest.fixture(scope="module")
-def answered() -> list[list[dict[str, int]]]:
-    script = Path(__file__).parent / "cache_specs.py"
+def vllm_says(script: str, wanted: object) -> dict[str, Any]:
     done = subprocess.run(
-        [str(vllm_python()), str(script)],
-        input=json.dumps([asked(shape, terms) for _, shape, terms in cases()]),
+        [str(vllm_python()), str(Path(__file__).parent / script)],
+        input=json.dumps(wanted),
         env={**os.environ, "VLLM_TARGET_DEVICE": "cpu", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
@@ -74,9 +67,32 @@ def answered() -> list[list[dict[str, int]]]:
         timeout=500,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    print(f"vLLM {told['version']}: {len(told['answers'])} cases of {len(SHAPES)} shapes")
-    return told["answers"]
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"\nvLLM {told['version']}, {script}: {len(told.get('answers') or told.get('complaints'))} cases")
+    return told
+
+
+@pytest.fixture(scope="module")
+def answered() -> list[list[dict[str, int]]]:
+    return vllm_says("cache_specs.py", [asked(shape, terms) for _, shape, terms in cases()])["answers"]
+
+
+def test_its_parser_takes_every_line() -> None:
+    """Those of the golden files, and one for each other model of the table."""
+    plans = [one for name in MODELS for one in outcomes(name).values() if isinstance(one, Plan)]
+    machine = Machine(card=CATALOGUE.card("B200"), count=16)
+    for model in CATALOGUE.models:
+        if model.shape is not None:
+            found = plan(model, FAMILIES.family(model.id), machine, Wish(sessions=2), engine="vllm")
+            assert isinstance(found, Plan)
+            plans.append(found)
+    wrong = ["who/knows", "--no-such-flag"]
+    complaints = vllm_says("launch_lines.py", [[one.checkpoint, *one.arguments] for one in plans] + [wrong])[
+        "complaints"
+    ]
+    assert complaints[-1], "a wrong flag must be seen"
+    found_wrong = {one.checkpoint: text for one, text in zip(plans, complaints[:-1], strict=True) if text}
+    assert found_wrong == {}
 
 
 def test_a_request_holds_what_vllm_says(answered: list[list[dict[str, int]]]) -> None:

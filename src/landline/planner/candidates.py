@@ -119,12 +119,19 @@ def _weights(model: Model, precision: Precision | None) -> list[tuple[Checkpoint
     return sorted(found, key=lambda one: order.index(one[1]))
 
 
+def _batched_tokens(shape: Shape, card: Card) -> int:
+    """vLLM's default, doubled on small cards, where it makes long prompts slow; not where windows would hold more."""
+    if card.gib >= LARGE_CARD_GIB:
+        return 8192
+    return 2048 if shape.has_window else 4096
+
+
 def _candidate(
     model: Model, shape: Shape, machine: Machine, checkpoint: Checkpoint, kinds: tuple[Precision, KvType]
 ) -> Candidate:
     precision, kv = kinds
     cards, weights = tensor_parallel(shape, machine), weights_of(model, checkpoint, precision)
-    batched = 8192 if machine.card.gib >= LARGE_CARD_GIB else 4096
+    batched = _batched_tokens(shape, machine.card)
     return Candidate(
         checkpoint=checkpoint,
         shape=shape,

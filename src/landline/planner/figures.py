@@ -93,9 +93,9 @@ def _token_formula(layer: Layers, taken: Candidate) -> str:
         heads = f"ceil({layer.kv_heads} / {taken.terms.cards})" if taken.terms.cards > 1 else f"{layer.kv_heads}"
         return f"{layer.layers} layers x 2 x {heads} KV heads x {layer.head_dim} x {element:g} bytes"
     if isinstance(layer, LatentLayers):
-        if layer.index_dim and element == 1:
-            return f"{layer.layers} layers x (656 bytes of fp8_ds_mla + the index), on each card"
-        index = " + the index" if layer.index_dim else ""
+        index = f" + {layer.index_dim} + 4 of the index" if layer.index_dim else ""
+        if layer.sparse and element == 1:
+            return f"{layer.layers} layers x (656 bytes of fp8_ds_mla{index}), on each card"
         return f"{layer.layers} layers x ({layer.rank} + {layer.rope_dim}) x {element:g} bytes{index}, on each card"
     return ""
 

@@ -67,7 +67,7 @@ def token_bytes(layer: Layers, terms: CacheTerms) -> float:
             return 2 * divided(layer.kv_heads, terms.cards) * layer.head_dim * terms.kv.element_bytes
         case LatentLayers():
             index = layer.index_dim + layer.index_dim // INDEX_GROUP * 4
-            if layer.index_dim and terms.kv is KvType.FP8:
+            if layer.sparse and terms.kv is KvType.FP8:
                 return SPARSE_FP8_BYTES + index
             return (layer.rank + layer.rope_dim) * terms.kv.element_bytes + index
         case GatedDeltaLayers() | MambaLayers():

@@ -63,6 +63,7 @@ class Config(Struct, frozen=True, kw_only=True):
     qk_nope_head_dim: Count | None = None
     v_head_dim: Count | None = None
     index_head_dim: Count | None = None
+    indexer_types: Annotated[tuple[str, ...], Meta(max_length=MOST_LAYERS)] | None = None  # GLM-5.2
 
     linear_num_key_heads: Count | None = None
     linear_num_value_heads: Count | None = None
@@ -146,14 +147,7 @@ def _refused(why: str) -> LandlineError:
 def layers_of(config: Config) -> tuple[Layers, ...]:
     """Layers by kind, in the order of their first."""
     if config.kv_lora_rank:
-        return (
-            LatentLayers(
-                layers=config.num_hidden_layers,
-                rank=config.kv_lora_rank,
-                rope_dim=config.qk_rope_head_dim or 64,
-                index_dim=config.index_head_dim or 0,
-            ),
-        )
+        return _latent(config, config.kv_lora_rank)
     counts: dict[str, int] = {}
     for kind in _kinds(config):
         counts[kind] = counts.get(kind, 0) + 1
@@ -161,6 +155,21 @@ def layers_of(config: Config) -> tuple[Layers, ...]:
     if not found:
         raise _refused("none of its layers keeps a cache")
     return found
+
+
+def _latent(config: Config, rank: int) -> tuple[Layers, ...]:
+    """All layers are latent; of sparse ones those with an index of their own are counted apart."""
+    sparse, total = config.index_head_dim is not None, config.num_hidden_layers
+    kinds = config.indexer_types or ("full",) * total
+    if len(kinds) != total or set(kinds) - {"full", "shared"}:
+        raise _refused("its indexer_types are not one of full and shared for each layer")
+    counts = ((kinds.count("full"), config.index_head_dim or 0), (kinds.count("shared"), 0))
+    rope = config.qk_rope_head_dim or 64
+    return tuple(
+        LatentLayers(layers=count, rank=rank, rope_dim=rope, sparse=sparse, index_dim=index)
+        for count, index in counts
+        if count
+    )
 
 
 def _kinds(config: Config) -> tuple[str, ...]:

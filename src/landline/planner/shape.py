@@ -34,11 +34,13 @@ class AttentionLayers(Struct, frozen=True, kw_only=True, tag_field="kind", tag="
 
 
 class LatentLayers(Struct, frozen=True, kw_only=True, tag_field="kind", tag="latent", forbid_unknown_fields=True):
-    """Multi-head latent attention: one vector per token, the same on each card. With an index: sparse attention."""
+    """Multi-head latent attention: one vector per token, the same on each card. Sparse attention finds its tokens by
+    an index, which some layers have and others share."""
 
     layers: Count
     rank: Count
     rope_dim: Count
+    sparse: bool = False
     index_dim: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
@@ -89,7 +91,7 @@ class Shape(Struct, frozen=True, kw_only=True):
 
     @property
     def is_sparse(self) -> bool:
-        return any(isinstance(one, LatentLayers) and one.index_dim for one in self.layers)
+        return any(isinstance(one, LatentLayers) and one.sparse for one in self.layers)
 
     def divides(self, cards: int) -> bool:
         """Whether its heads can be spread over that many cards; a KV head may be there more than once."""

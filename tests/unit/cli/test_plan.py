@@ -112,7 +112,7 @@ def test_a_folder_of_ones_own(alone: Path) -> None:
         ([QWEN, "--gpu", "H100", "--context", "4096"], "too few", "65536"),
         ([QWEN, "--gpu", "H100", "--context", "999999"], "window of 262,144", "--context"),
         (["nobody/nothing", "--gpu", "H100"], "not in landline's table", "config.json"),
-        (["google/gemma-4-31B-it", "--gpu", "H100"], "in no table", "config.json"),
+        (["Qwen/Qwen3.8-27B", "--gpu", "H100"], "in no table", "config.json"),
         (["qwen3.5", "--gpu", "H100"], "fits 5 models", "whole name"),
         ([QWEN, "--list", "--gpu", "H100"], "--list shows every model", "Leave MODEL out"),
         (["--list", "--gpu", "H100", "--format", "compose"], "no compose of a list", "one MODEL"),

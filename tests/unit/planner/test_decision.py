@@ -96,7 +96,7 @@ def test_the_list_holds_only_what_fits() -> None:
     assert "openai/gpt-oss-20b" in [row.model for row in found.models]
     assert all(row.weights_gib < 24 and row.context_tokens >= LEAST_TOKENS for row in found.models)
     assert [row.parameters_b for row in found.models] == sorted((r.parameters_b for r in found.models), reverse=True)
-    assert "google/gemma-4-31B-it" in found.unknown_shapes
+    assert "Qwen/Qwen3.8-27B" in found.unknown_shapes
 
 
 def test_the_list_keeps_to_the_wish() -> None:
@@ -110,8 +110,8 @@ def test_the_list_keeps_to_the_wish() -> None:
 
 
 def test_a_model_without_a_known_shape_says_how_to_give_one() -> None:
-    with pytest.raises(LandlineError, match=r"layers of google/gemma-4-31B-it are not in") as caught:
-        outcome("google/gemma-4-31B-it", "H100")
+    with pytest.raises(LandlineError, match=r"layers of Qwen/Qwen3.8-27B are not in") as caught:
+        outcome("Qwen/Qwen3.8-27B", "H100")
     assert "config.json" in caught.value.hint
 
 

@@ -13,7 +13,7 @@ from landline.errors import LandlineError
 from landline.planner.catalogue import Precision
 from landline.planner.memory import CacheTerms, growing_bytes
 from landline.planner.model_config import MOST_BYTES, model_of_config
-from landline.planner.shape import AttentionLayers, GatedDeltaLayers, MambaLayers, Shape
+from landline.planner.shape import AttentionLayers, GatedDeltaLayers, LatentLayers, MambaLayers, Shape
 from tests.unit.planner.models import model, shape
 
 LLAMA: dict[str, Any] = {
@@ -158,6 +158,16 @@ def test_nemotron_says_its_layers_in_letters() -> None:
         MambaLayers(layers=3, heads=64, head_dim=64, groups=8, state=128, kernel=4),
         AttentionLayers(layers=2, kv_heads=2, head_dim=128),
     }
+
+
+def test_sparse_layers_that_share_an_index_have_none() -> None:
+    sparse = DEEPSEEK | {"index_head_dim": 128, "indexer_types": ["full", "shared", "shared", "shared"] * 15 + ["full"]}
+    assert read(sparse).layers == (
+        LatentLayers(layers=16, rank=512, rope_dim=64, sparse=True, index_dim=128),
+        LatentLayers(layers=45, rank=512, rope_dim=64, sparse=True),
+    )
+    with pytest.raises(LandlineError, match="indexer_types"):
+        read(sparse | {"indexer_types": ["full"]})
 
 
 def test_a_window_that_is_not_used_is_none() -> None:
