@@ -35,7 +35,8 @@ def _service(plan: Plan) -> Iterator[str]:
     yield from ("    ports:", f'      - "127.0.0.1:{PORT}:{PORT}"')
     yield from ("    volumes:", f"      - huggingface:{CACHE_FOLDER}")
     if inside.folder:
-        yield f"      - {quoted(f'{_doubled(inside.folder)}:{MODEL_FOLDER}:ro')}"
+        yield from ("      - type: bind", f"        source: {quoted(inside.folder)}")
+        yield from (f"        target: {MODEL_FOLDER}", "        read_only: true")
     if plan.template is not None:
         yield f'      - "./{plan.template.name}:{TEMPLATE_FOLDER}/{plan.template.name}:ro"'
     yield "    shm_size: 16gb  # the cards talk to each other through it"
@@ -48,7 +49,7 @@ def _health() -> Iterator[str]:
     yield "    healthcheck:"
     yield f"      test: {json.dumps(['CMD', 'python3', '-c', _HEALTH])}"
     yield from ("      interval: 10s", "      timeout: 6s", "      retries: 3")
-    yield "      start_period: 30m  # download, loading, warming up"
+    yield "      start_period: 2h  # download, loading, warming up"
 
 
 def _cards(count: int) -> Iterator[str]:
@@ -58,8 +59,4 @@ def _cards(count: int) -> Iterator[str]:
 
 def quoted(word: str) -> str:
     """Compose fills in $NAME: a dollar is written twice. JSON's strings are YAML's."""
-    return json.dumps(_doubled(word), ensure_ascii=False)
-
-
-def _doubled(word: str) -> str:
-    return word.replace("$", "$$")
+    return json.dumps(word.replace("$", "$$"), ensure_ascii=False)

@@ -10,8 +10,9 @@ from landline.planner.served import CACHE_FOLDER, IMAGE, MODEL_FOLDER, TEMPLATE_
 from landline.planner.text import commented, described
 from landline.planner.vllm_line import PORT
 
-NAME = "vllm"
-TEMPLATE_MAP = "vllm-chat-template"
+# A service named vllm would set VLLM_PORT in its namespace, which vLLM reads as its own setting and dies of.
+NAME = "model-server"
+TEMPLATE_MAP = "model-server-template"
 _LEAST_CLAIM_GIB = 50
 
 
@@ -44,6 +45,7 @@ def _deployment(plan: Plan) -> Iterator[str]:
     yield from ("  template:", "    metadata:", "      labels:", f"        app: {NAME}")
     yield from (
         "    spec:",
+        "      enableServiceLinks: false",
         "      containers:",
         f"        - name: {NAME}",
         f"          image: {IMAGE}:v{plan.release}",
@@ -53,7 +55,7 @@ def _deployment(plan: Plan) -> Iterator[str]:
     yield from _environment(plan)
     yield from ("          ports:", f"            - containerPort: {PORT}")
     yield from ("          resources:", "            limits:", f'              nvidia.com/gpu: "{plan.cards}"')
-    yield from _probe("startupProbe", period_s=10, failures=180)
+    yield from _probe("startupProbe", period_s=10, failures=720)
     yield from _probe("readinessProbe", period_s=5, failures=2)
     yield from _probe("livenessProbe", period_s=20, failures=6)
     yield from _volumes(plan, inside.folder)

@@ -27,10 +27,10 @@ OLLAMA_PORT = 11434
 
 
 def llama_candidates(
-    model: Model, shape: Shape, machine: Machine, *, precision: Precision | None
+    model: Model, shape: Shape, machine: Machine, *, precision: Precision | None, ollama: bool
 ) -> Iterator[Candidate]:
     """GGUF files of each size, the best first, with the cache in f16 before q8_0."""
-    for checkpoint in _files(model, precision):
+    for checkpoint in _files(model, precision, ollama=ollama):
         weights = weights_of(model, checkpoint, checkpoint.precision)
         for kv in (KvType.F16, KvType.Q8_0):
             yield Candidate(
@@ -49,12 +49,14 @@ def llama_candidates(
             )
 
 
-def _files(model: Model, precision: Precision | None) -> tuple[Checkpoint, ...]:
-    """A model that is published in MXFP4 alone has GGUF files of that kind, and no better ones."""
+def _files(model: Model, precision: Precision | None, *, ollama: bool) -> tuple[Checkpoint, ...]:
+    """A model that is published in MXFP4 alone has GGUF files of that kind, and no better ones. Ollama's short tags
+    mean q4_k_m."""
     native = model.checkpoints[0]
     if len(model.checkpoints) == 1 and native.precision is Precision.MXFP4:
         return (native,) if precision in (None, Precision.MXFP4) else ()
-    return tuple(Checkpoint(precision=one, id=model.id) for one in GGUF if precision in (None, one))
+    wanted = precision or (Precision.Q4_K_M if ollama else None)
+    return tuple(Checkpoint(precision=one, id=model.id) for one in GGUF if wanted in (None, one))
 
 
 def llama_plan(
@@ -126,7 +128,7 @@ def _notes(model: Model, family: Family | None, machine: Machine, choice: Choice
     yield from size_notes(machine, choice)
     yield from family_notes(model, family)
     if ollama:
-        yield "Ollama chooses the quantisation by its tag: look that ollama show names the one planned here"
+        yield "the tag says which quantisation Ollama fetches: ollama show must name the one planned here"
         if not model.ollama:
             yield f"the tag of {model.id} in Ollama's library is not known here: put it in the place of the file name"
         if choice.candidate.shape.has_window:

@@ -70,7 +70,8 @@ def _candidates(
     model: Model, family: Family | None, shape: Shape, engine: Engine
 ) -> Callable[[Wish, Machine], Iterable[Candidate]]:
     if engine != "vllm":
-        return lambda wish, machine: llama_candidates(model, shape, machine, precision=wish.precision)
+        ollama = engine == "ollama"
+        return lambda wish, machine: llama_candidates(model, shape, machine, precision=wish.precision, ollama=ollama)
     kv = _wanted_kv(family)
     return lambda wish, machine: vllm_candidates(model, shape, machine, precision=wish.precision, kv=kv)
 

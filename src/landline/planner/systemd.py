@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from landline.planner.outcome import Plan
-from landline.planner.served import fetching, is_folder, with_template
+from landline.planner.served import fetching, with_template
 from landline.planner.text import commented, described
 
 VLLM = "/opt/vllm/bin/vllm"
@@ -24,6 +24,7 @@ def _before(plan: Plan) -> Iterator[str]:
     yield f"# As /etc/systemd/system/{name}.service; the program is expected as ExecStart names it."
     if plan.engine == "vllm":
         yield f"#   python3 -m venv /opt/vllm && /opt/vllm/bin/pip install vllm=={plan.release}"
+    yield "# It runs as a user of its own, who must be able to read the weights where they are a folder."
     if plan.template is not None:
         yield f"#   mkdir -p {TEMPLATES} && cd {TEMPLATES}"
         yield from (f"#   {line}" for line in fetching(plan.template))
@@ -36,8 +37,6 @@ def _unit(plan: Plan) -> Iterator[str]:
     yield from ("After=network-online.target", "", "[Service]", "Type=exec", "DynamicUser=yes")
     yield from (f"StateDirectory={name}", f"Environment=HOME=%S/{name}", f"Environment=HF_HOME=%S/{name}/huggingface")
     yield from (f"Environment={escaped(f'{one.name}={one.value}')}" for one in plan.environment)
-    if is_folder(plan):
-        yield f"BindReadOnlyPaths={escaped(plan.checkpoint)}"
     rows = [_program(plan), *_arguments(plan)]
     yield f"ExecStart={' '.join(rows[:1])} \\"
     yield from (f"  {row} \\" for row in rows[1:-1])

@@ -18,9 +18,12 @@ from landline.planner.templates import Template, template_of
 PORT = 8000
 LEAST_SEQUENCES, MOST_SEQUENCES = 4, 256
 CALLS_PER_SESSION = 2  # the turn itself, and a title, a search or a subagent beside it
+LARGE_WEIGHTS_GIB = 100
+_READY_TIMEOUT = "VLLM_ENGINE_READY_TIMEOUT_S"
 _TEMPLATE = "--chat-template"
 _KNOWN_WHY = {
     "--trust-remote-code": "the recipe wants it: Python code of the model's repository is run; look at it first",
+    _TEMPLATE: "the template that the recipe wants for tool calls",
     "--language-model-only": "leaves the vision part out",
     "--tokenizer-mode": "this model's own tokenizer code: it has no Jinja template",
     "--config-format": "Mistral's own files",
@@ -59,7 +62,7 @@ def vllm_plan(
         sessions=taken.sessions(choice.context),
         numbers=figures(taken, machine, choice.context),
         flags=tuple(_flags(family, wish, choice)),
-        environment=tuple(_environment(family)),
+        environment=tuple(_environment(family, taken)),
         template=template,
         notes=tuple(vllm_notes(model, family, machine, choice, fits_alone=fits_alone)),
     )
@@ -170,7 +173,10 @@ def _template(family: Family | None) -> Template | None:
     return next((one for one in found if one is not None), None)
 
 
-def _environment(family: Family | None) -> Iterator[Variable]:
+def _environment(family: Family | None, taken: Candidate) -> Iterator[Variable]:
     yield Variable(name="VLLM_NO_USAGE_STATS", value="1", why="vLLM reports nothing about you")
-    for name, value in (family.vllm_args.env if family else {}).items():
+    told = family.vllm_args.env if family else {}
+    if taken.weights.gib > LARGE_WEIGHTS_GIB and _READY_TIMEOUT not in told:
+        yield Variable(name=_READY_TIMEOUT, value="3600", why="such weights load for longer than vLLM waits (600 s)")
+    for name, value in told.items():
         yield Variable(name=name, value=value, why="the family's recipe sets it")

@@ -91,6 +91,16 @@ def test_unknown_families_and_those_without_calls_are_told() -> None:
     assert any("no family is known" in note for note in found.notes)
 
 
+def test_large_weights_are_waited_for() -> None:
+    def waits(name: str, gpu: str) -> list[str]:
+        found = planned(name, gpu).environment
+        return [one.value for one in found if one.name == "VLLM_ENGINE_READY_TIMEOUT_S"]
+
+    assert waits(QWEN, "H200") == []
+    assert waits("zai-org/GLM-4.7", "H200x8") == ["3600"]
+    assert waits("Qwen/Qwen3.8-2.4T-A95B", "B200x16") == ["3600"]
+
+
 def test_a_template_is_known_by_the_path_of_the_recipe() -> None:
     assert template_of("examples/tool_chat_template_gemma4.jinja") is not None
     assert template_of("tool_chat_template_gemma4.jinja") is None
@@ -129,6 +139,7 @@ def test_ollama_is_told_its_window() -> None:
     assert given["OLLAMA_CONTEXT_LENGTH"] == "131072"
     assert given["OLLAMA_NUM_PARALLEL"] == "2"
     assert found.checkpoint == "gpt-oss:20b"
+    assert planned(QWEN, "apple-64gb", engine="ollama").precision == "q4_k_m"
 
 
 def test_a_mac_that_is_too_small_says_so() -> None:

@@ -110,7 +110,9 @@ def test_containers_get_the_template_and_the_folder() -> None:
     assert '"/templates/tool_chat_template_deepseekv31.jinja"' in text
     inside = in_container(of_folder("/models/mine"))
     assert inside.arguments[:3] == ("/model", "--served-model-name", "mine")
-    assert '"/models/mine:/model:ro"' in render(of_folder("/models/mine"), Format.COMPOSE, explain=False)
+    assert 'source: "/models/mine"\n        target: /model\n        read_only: true' in render(
+        of_folder("/models/mine"), Format.COMPOSE, explain=False
+    )
 
 
 def test_kubernetes_has_a_claim_probes_and_a_service() -> None:
@@ -120,6 +122,9 @@ def test_kubernetes_has_a_claim_probes_and_a_service() -> None:
     assert text.count("\n---\n") == 2
     assert all(probe in text for probe in ("startupProbe:", "readinessProbe:", "livenessProbe:"))
     assert 'nvidia.com/gpu: "4"' in text
+    # A service that is called vllm would set VLLM_PORT=tcp://... for vLLM itself.
+    assert not re.search(r"name: vllm$", text.rpartition("---")[2], re.MULTILINE)
+    assert "enableServiceLinks: false" in text
     assert "kubectl create configmap" in render(planned(DEEPSEEK, "H200x8"), Format.KUBERNETES, explain=False)
     assert 'path: "/models/mine"' in render(of_folder("/models/mine"), Format.KUBERNETES, explain=False)
 
