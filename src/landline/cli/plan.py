@@ -102,7 +102,8 @@ def _plan(
 
     model = ModelSources(catalogue, environ=os.environ, offline=offline, report=notice).find(name)
     families = _families()
-    outcome = planned(model, families.family(model.id), machine, wish, engine=engine)
+    match = families.match(model.id, template=model.template)
+    outcome = planned(model, match.family if match else None, machine, wish, engine=engine)
     if isinstance(outcome, Refusal):
         _refuse(outcome, catalogue, machine, wish, engine, form, families)
     click.echo(render(outcome, Format(form), explain=explain))

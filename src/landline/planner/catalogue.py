@@ -90,6 +90,7 @@ class Model(Struct, frozen=True, kw_only=True):
     active_b: float = 0
     ollama: str = ""
     counted: bool = False  # the parameters were counted from a config.json
+    template: str = ""  # the chat template beside it: tells the family where the name does not
 
 
 class _Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,10 +21,12 @@ from msgspec import Struct
 
 from landline.config.display import printable
 from landline.errors import ErrorKind, LandlineError
-from landline.planner.catalogue import Catalogue, Model, read_catalogue
+from landline.planner.catalogue import Catalogue, Checkpoint, Model, read_catalogue
 from landline.planner.model_config import MOST_BYTES, model_of_config
 
 CONFIG = "config.json"
+TEMPLATE = "chat_template.jinja"
+TOKENIZER = "tokenizer_config.json"
 INDEX = "model.safetensors.index.json"
 HUB = "https://huggingface.co"
 HUB_TIMEOUT_S = 5.0
@@ -34,6 +36,10 @@ _MODEL_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 
 class _Metadata(Struct, frozen=True):
     total_size: int = 0
+
+
+class _Tokenizer(Struct, frozen=True):
+    chat_template: str | None = None
 
 
 class _Index(Struct, frozen=True):
@@ -63,18 +69,26 @@ class ModelSources:
             return _of_path(path)
         row = self._catalogue.model(name)
         if row is not None and row.shape is not None:
-            return row
+            return self._with_weights(row)
         wanted = row.checkpoints[0].id if row is not None else name
         found = self._of_hub(wanted) if _MODEL_ID.fullmatch(wanted) else None
         if found is None:
             raise self._unknown(name, row)
-        return found if row is None else msgspec.structs.replace(row, shape=found.shape)
+        return found if row is None else self._with_weights(msgspec.structs.replace(row, shape=found.shape))
+
+    def _with_weights(self, row: Model) -> Model:
+        """With the exact size of those of its checkpoints that are in the hub's cache."""
+        checkpoints = tuple(
+            one if (file := _cached(one.id, self._environ)) is None else _weighed(one, file.parent)
+            for one in row.checkpoints
+        )
+        return msgspec.structs.replace(row, checkpoints=checkpoints)
 
     def _of_hub(self, model_id: str) -> Model | None:
         """From the hub's cache on this machine, else from the hub."""
         cached = _cached(model_id, self._environ)
         if cached is not None:
-            return model_of_config(_read(cached), name=model_id, weights_bytes=_weights_bytes(cached.parent))
+            return _of_folder(cached.parent, cached, name=model_id)
         if self._offline:
             return None
         base = self._environ.get("HF_ENDPOINT", HUB).rstrip("/")
@@ -123,8 +137,27 @@ def _of_path(path: Path) -> Model:
             f"{printable(str(path))} is a GGUF file, which is not read.",
             hint="Name the model that it was made of, with --engine llama.cpp and --quantization.",
         )
-    content = _read(path if path.is_file() else folder / CONFIG)
-    return model_of_config(content, name=str(folder.resolve()), weights_bytes=_weights_bytes(folder))
+    return _of_folder(folder, path if path.is_file() else folder / CONFIG, name=str(folder.resolve()))
+
+
+def _of_folder(folder: Path, config: Path, *, name: str) -> Model:
+    model = model_of_config(_read(config), name=name, weights_bytes=_weights_bytes(folder))
+    return msgspec.structs.replace(model, template=_template(folder))
+
+
+def _template(folder: Path) -> str:
+    """A file of its own, or a field of the tokenizer's settings. Empty where there is none, or it cannot be read."""
+    try:
+        if (folder / TEMPLATE).is_file():
+            return _read(folder / TEMPLATE).decode(errors="replace")
+        settings = msgspec.json.decode(_read(folder / TOKENIZER), type=_Tokenizer)
+    except (LandlineError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return settings.chat_template or ""
+
+
+def _weighed(checkpoint: Checkpoint, folder: Path) -> Checkpoint:
+    return msgspec.structs.replace(checkpoint, weights_bytes=_weights_bytes(folder))
 
 
 def _cached(model_id: str, environ: Mapping[str, str]) -> Path | None:

@@ -98,6 +98,15 @@ def test_a_folder_of_ones_own(alone: Path) -> None:
     assert re.search(r"cache per token +64.0 KiB +exact", done.stdout)
 
 
+def test_the_family_of_a_folder_is_told_by_its_template(alone: Path) -> None:
+    folder = alone / "mine"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(LLAMA), encoding="utf-8")
+    assert "no family is known" in plan("./mine", "--vram", "24").stdout
+    (folder / "chat_template.jinja").write_text("<args-json-object> </think>", encoding="utf-8")
+    assert "--tool-call-parser hermes" in plan("./mine", "--vram", "24").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words", "hint"),
     [

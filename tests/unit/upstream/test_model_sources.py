@@ -79,6 +79,28 @@ def test_a_model_of_the_table_gets_its_layers_from_a_config(tmp_path: Path) -> N
     assert found.shape.status.is_exact
 
 
+def test_checkpoints_that_are_in_the_cache_are_weighed(tmp_path: Path) -> None:
+    snapshot = tmp_path / "hub" / "models--Qwen--Qwen3.6-27B-FP8" / "snapshots" / "one"
+    weights(config(snapshot), "model.safetensors", 700)
+    found = sources(HF_HOME=str(tmp_path)).find("Qwen/Qwen3.6-27B")
+    assert [one.weights_bytes for one in found.checkpoints] == [0, 700, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("chat_template.jinja", b"{{ x }}"), ("tokenizer_config.json", b'{"chat_template": "{{ x }}"}')],
+)
+def test_the_template_beside_the_weights_is_read(tmp_path: Path, name: str, content: bytes) -> None:
+    (config(tmp_path / "m") / name).write_bytes(content)
+    assert sources().find(str(tmp_path / "m")).template == "{{ x }}"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"chat_template": [{"name": "default"}]}', b"[" * 99_999])
+def test_a_template_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -> None:
+    (config(tmp_path / "m") / "tokenizer_config.json").write_bytes(content)
+    assert sources().find(str(tmp_path / "m")).template == ""
+
+
 class Hub:
     """Answers as the hub does, and keeps what was asked."""
 
