@@ -69,10 +69,8 @@ def _split(taken: Candidate) -> str:
 def _left(taken: Candidate, machine: Machine) -> str:
     room = taken.room
     graphs = f" - {room.graphs / GIB:g} GiB CUDA graphs (assumed)" if room.graphs else ""
-    return (
-        f"{machine.card.gib:g} GiB x {room.utilization:g} - weights - "
-        f"{room.activations / GIB:g} GiB activations (assumed){graphs}"
-    )
+    size = f"{machine.card.gib:g} GiB" + (" (nominal)" if machine.card.status == "nominal" else "")
+    return f"{size} x {room.utilization:g} - weights - {room.activations / GIB:g} GiB activations (assumed){graphs}"
 
 
 def _growing_formula(taken: Candidate) -> str:
