@@ -45,9 +45,15 @@ def test_row_6_03_states_are_cached_at_aligned_boundaries() -> None:
 
 
 def test_a_step_of_a_batch_is_never_shorter_than_a_block() -> None:
-    found = planned("Qwen/Qwen3.8-2.4T-A95B", "B200x16")
+    """vLLM refuses to align states at blocks that no step reaches."""
+    wide = msgspec.structs.replace(
+        model(QWEN), parameters_b=8, shape=shape("Qwen/Qwen3.8-2.4T-A95B"), checkpoints=model(QWEN).checkpoints[1:2]
+    )
+    light = msgspec.structs.replace(wide.checkpoints[0], weights_gib=0, recipe_gb=0)
+    found = planned(msgspec.structs.replace(wide, checkpoints=(light,)), "RTX 5090", Wish(context=131_072, sessions=2))
     block = next(number.value for number in found.numbers if number.name == "step of reuse")
-    assert int(value(found, "--max-num-batched-tokens") or 0) >= block
+    assert block == 4160
+    assert value(found, "--max-num-batched-tokens") == "4160"
 
 
 def test_several_who_share_it_have_priorities() -> None:
