@@ -14,11 +14,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from landline.config.display import literal
 from landline.config.keys import FLAGS, Key, known_keys, table_descriptions
 from landline.config.schema import settings_schema
 from landline.config.trust import RESTRICTED, is_restricted
 from landline.families.registry import Family, read_families
+from landline.planner.outcome import PlanDocument
 from landline.server.model_facts import quirks_in_words
 from landline.transforms.sampling import in_words
 
@@ -87,6 +90,11 @@ def _settings_row(key: Key) -> str:
 
 def schema_file() -> str:
     return json.dumps(settings_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def plan_schema_file() -> str:
+    schema = {"title": "landline plan --json", **msgspec.json.schema(PlanDocument)}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 FAILURE_MODES_HEAD = """\
@@ -262,6 +270,7 @@ def _syntax_row(name: str, told: dict[str, Any]) -> tuple[str, ...]:
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "reference/settings.md": settings_page,
     "reference/landline.schema.json": schema_file,
+    "reference/plan.schema.json": plan_schema_file,
     "reference/failure-modes.md": failure_modes_page,
     "reference/families.md": families_page,
     "reference/tool-calls.md": tool_calls_page,
