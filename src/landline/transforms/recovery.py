@@ -70,7 +70,8 @@ class Recovery:
             text = text[: mark.start()]
         else:
             return None
-        self._remember(text)
+        if self._said != "x" or "\n" in text:
+            self._remember(text)
         return text
 
     def push(self, events: list[Event]) -> list[Event]:
@@ -134,10 +135,10 @@ class Recovery:
 
     def _remember(self, text: str) -> None:
         """That something was said, and whether its last line is empty: a code fence may begin there."""
-        last = text[text.rfind("\n") + 1 :]
-        if last and not last.isspace():
+        line = text.rfind("\n") + 1
+        if text[line:].strip():
             self._said = "x"
-        elif len(last) < len(text):
+        elif line:
             self._said = "x\n"
 
     def _wake(self, delta: BlockDelta) -> BlockDelta:
