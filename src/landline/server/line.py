@@ -24,6 +24,7 @@ from landline.server.health import Health
 from landline.server.journal import Journal
 from landline.server.prompt_caches import PromptCaches, salts
 from landline.server.repeats import Repeats
+from landline.transforms.recovering import prepare
 from landline.upstream.backend import Backend, ServedModel, base_url
 from landline.upstream.client import UpstreamClient
 from landline.upstream.documents import DocumentReader
@@ -165,6 +166,8 @@ class Line:
     async def _keep_looking(self, backend: Backend) -> None:
         for round_ in itertools.count():
             await self._ask(backend)
+            for model in backend.models:
+                prepare(backend.dialect(model.id))
             for finding in backend.findings:
                 if finding not in self._told:
                     self._told.add(finding)

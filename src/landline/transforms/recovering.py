@@ -60,6 +60,11 @@ def recovered_calls(conversation: Conversation, dialect: Dialect, notes: Notes) 
     return (RecoverCalls(openers(dialect.tool_parsers), toolbox, notes, flags=flags),)
 
 
+def prepare(dialect: Dialect) -> None:
+    """Compiles what answers of such a model are read with (25 ms, once a family), before the first one needs it."""
+    all_marks(dialect.tool_parsers, dialect.reasoning_parser)
+
+
 @cache  # of constants: patterns are compiled once for each family that is met
 def all_marks(tool_parsers: tuple[str, ...], reasoning_parser: str) -> Marks:
     """What a text must hold, or end in the beginning of, to be worth reading: marks of calls, thinking and code."""
