@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from landline.clients.claude_code import DEFEATING
 from landline.clients.doctor.edits import in_user_file, set_where_it_stands
 from landline.clients.doctor.finding import Outcome, Passed, Problem, Severity, Source
 from landline.clients.doctor.settings_in_force import Origin
@@ -67,7 +68,7 @@ def shell_overruled(state: State) -> Outcome:
         shell, last = values[0], values[-1]
         if not (name.startswith(SHARED_PREFIXES) or name in SHARED):
             continue
-        if shell.origin is Origin.SHELL and last.origin is not Origin.SHELL and shell.text != last.text:
+        if shell.origin is Origin.SHELL and last.origin is not Origin.SHELL and _loses(name, shell.text, last.text):
             found.append(
                 Problem(
                     finding=f"the shell's {name} has no effect: {last.source} sets another value",
@@ -76,6 +77,17 @@ def shell_overruled(state: State) -> Outcome:
                 )
             )
     return found or Passed("no difference")
+
+
+def _loses(name: str, shell: str, file: str) -> bool:
+    """Whether the shell's value is lost, other than on purpose: switched off, or joined with more exceptions."""
+    if name.lower() == "no_proxy":
+        return not _entries(shell) <= _entries(file)
+    return shell != file and not (name in DEFEATING and not file)
+
+
+def _entries(text: str) -> set[str]:
+    return {entry.strip() for entry in text.split(",") if entry.strip()}
 
 
 def telemetry(state: State) -> Outcome:

@@ -151,10 +151,16 @@ async def _better(
 
 
 async def _asked(target: Place, found: SettingsInForce, model: str, client: UpstreamClient) -> Asked:
+    """A 404 counts where the same server counts tokens for a name that it serves."""
     set_to = found.text("ANTHROPIC_BASE_URL")
     if not target.answers:
         return Asked()
-    return await ask_as_client(set_to.rstrip("/") if is_url(set_to) else target.url, client, found, model=model)
+    asked = await ask_as_client(set_to.rstrip("/") if is_url(set_to) else target.url, client, found, model=model)
+    if asked.status != 404 or target.is_landline:
+        return asked
+    served = next((served.id for served in target.models), "")
+    other = await ask_as_client(target.url, client, found, model=served)
+    return msgspec.structs.replace(asked, telling=other.status == 200)
 
 
 def own_address(settings: Settings) -> str:

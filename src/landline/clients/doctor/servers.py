@@ -72,7 +72,7 @@ def request(state: State) -> Outcome:
     asked = state.asked
     if not state.target.answers:
         return Skipped("nothing answers at the gateway's address")
-    if asked.status == 404 and asked.counted_only and not state.behind_landline:
+    if not asked.telling:
         return Skipped("this server counts no tokens, and --quick asks no model")
     if asked.status in FINE_STATUSES and not asked.problem:
         return Passed("tokens of a small request were counted" if asked.counted_only else "a stream began")

@@ -74,11 +74,15 @@ class ModelServer(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True):
-    """One request as the client makes it. `status` 0: none was made, or nothing came; `problem` says what."""
+    """One request as the client makes it. `status` 0: none was made, or nothing came; `problem` says what.
+
+    `telling` False: the server refuses to count tokens for anybody, so its 404 says nothing of this request.
+    """
 
     status: int = 0
     problem: str = ""
     counted_only: bool = True  # tokens were counted, no model was asked
+    telling: bool = True
 
 
 class Streamed(Struct, frozen=True):
