@@ -1,4 +1,4 @@
-"""`landline doctor` on broken setups: real files, real gateways, real sockets; what it finds, and what --fix makes of it.
+"""`landline doctor` on broken setups: real files, gateways and sockets; what it finds, and what --fix makes of it.
 
 Servers of models are the scripted ones; everything else on the path is real.
 """

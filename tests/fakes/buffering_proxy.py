@@ -6,16 +6,17 @@ import asyncio
 import contextlib
 import re
 from typing import Self
-from urllib.parse import urlsplit
 
-READ_SIZE = 65_536
+import aiohttp
+
+HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host"})
 
 
 class BufferingProxy:
     """`async with BufferingProxy(target_url) as proxy: proxy.url`. One request for each connection."""
 
     def __init__(self, target: str) -> None:
-        self._target = urlsplit(target)
+        self._target = target
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.url = ""
@@ -53,14 +54,15 @@ class BufferingProxy:
 
     async def _whole(self, head: bytes, body: bytes) -> bytes:
         """The whole answer of the server behind."""
-        host = f"{self._target.hostname}:{self._target.port}".encode()
-        head = re.sub(rb"(?i)\r\n(connection|keep-alive): [^\r]*", b"", head)
-        head = re.sub(rb"(?i)\r\nhost: [^\r]*", b"\r\nhost: " + host + b"\r\nconnection: close", head)
-        reader, writer = await asyncio.open_connection(self._target.hostname, self._target.port)
-        try:
-            writer.write(head + body)
-            return await reader.read(-1)
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+        method, path, _ = head.decode("latin-1").split(" ", 2)
+        lines = [line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:] if line]
+        sent = {name: value.strip() for name, _, value in lines if name.lower() not in HOP_BY_HOP}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, self._target + path, data=body or None, headers=sent) as answer,
+        ):
+            whole = await answer.read()
+            told = {name: value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
+        told |= {"content-length": str(len(whole)), "connection": "close"}
+        written = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+        return f"HTTP/1.1 {answer.status} {answer.reason}\r\n{written}\r\n".encode("latin-1") + whole

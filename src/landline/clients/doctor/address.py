@@ -139,6 +139,8 @@ def gateway(state: State) -> Outcome:
         name = f"landline {place.version}" if place.is_landline else "a server that is not landline"
         if not place.is_landline and place.status != 200:
             return [_stranger(state, place)]
+        if place.is_landline and place.status == 200 and not place.models and not place.not_ready:
+            return [_empty(place)]
         return Passed(f"{name} at {place.url}")
     if state.better:
         edits = set_where_it_stands(state.settings, BASE_URL, state.better).edits
@@ -157,6 +159,15 @@ def _stranger(state: State, place: Place) -> Problem:
         source=_source(state),
         severity=Severity.WARNING if state.asked.status == 200 else None,
         edits=edits,
+    )
+
+
+def _empty(place: Place) -> Problem:
+    return Problem(
+        finding=f"landline at {place.url} lists no model that can be named",
+        fix="see its log, and its backend's list of models",
+        source=Source(place.url),
+        severity=Severity.WARNING,
     )
 
 

@@ -126,7 +126,7 @@ async def look_at_server(
         kind=backend.kind,
         version=facts.version,
         model=chosen,
-        served=backend.served[:MOST_MODELS],
+        served=tuple(name for name in backend.served[:MOST_MODELS] if name.isprintable()),
         window=facts.window,
         family=facts.family,
         parsers=facts.parsers,
@@ -155,7 +155,7 @@ async def _models(url: str, client: UpstreamClient, key: str) -> tuple[int, tupl
     for row in cast("list[object]", rows)[:MOST_MODELS] if isinstance(rows, list) else []:
         entry = cast("dict[str, object]", row) if isinstance(row, dict) else {}
         name, window = entry.get("id"), entry.get("max_model_len")
-        if isinstance(name, str) and 0 < len(name) <= 512:
+        if isinstance(name, str) and 0 < len(name) <= 512 and name.isprintable():  # it may be written into a file
             known = window if isinstance(window, int) and not isinstance(window, bool) and window > 0 else 0
             models.append(ServedModel(name, known))
     return status, tuple(models)
