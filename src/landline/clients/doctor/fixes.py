@@ -30,6 +30,12 @@ from landline.errors import SettingsError
 
 SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL|HEADERS|COOKIE|AUTH", re.IGNORECASE)
 NO_SECRETS = re.compile(r"TOKENS$")  # numbers of tokens
+SET, CHANGED = '"[set]"', '"[set to another value]"'
+_SECRET_LINE = re.compile(
+    r'"(?P<name>[^"]*(?:TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL|HEADERS|COOKIE|AUTH)[^"]*)"(?P<colon>\s*:\s*)'
+    r'(?P<value>"[^"\\]*(?:\\.[^"\\]*)*")',
+    re.IGNORECASE,
+)
 MANIFEST = "manifest.json"
 BOM = "\ufeff"
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
@@ -76,8 +82,8 @@ def changes_of(edits: Iterable[Edit]) -> tuple[Change, ...]:
 
 def difference(before: bytes | None, after: bytes | None, name: str) -> list[str]:
     """The lines of a unified difference, without values of keys and tokens."""
-    old, new = (_without_secrets(content, other) for content, other in ((before, after), (after, before)))
-    lines = difflib.unified_diff(old, new, f"{name} (now)", f"{name} (changed)", n=2, lineterm="")
+    old, new = _without_secrets(before, None), _without_secrets(after, before)
+    lines = difflib.unified_diff(old, new, f"{name} (now)", f"{name} (changed)", n=1, lineterm="")
     return [printable(line) for line in lines]
 
 
@@ -160,17 +166,23 @@ def _edited(file: Path, before: bytes | None, edits: list[Edit]) -> bytes:
     return (mark + text).encode()
 
 
-def _without_secrets(content: bytes | None, other: bytes | None) -> list[str]:
-    """Lines with secret values masked; one that the other side has with another value is marked so."""
+def _without_secrets(content: bytes | None, earlier: bytes | None) -> list[str]:
+    """Lines with secret values masked; one that was another value earlier is marked so."""
     text = (content or b"").decode("utf-8", "replace")
-    theirs = _secrets((other or b"").decode("utf-8", "replace"))
+    theirs = _secrets((earlier or b"").decode("utf-8", "replace"))
     for keys, (start, end) in sorted(_spans(text).items(), key=lambda item: item[1], reverse=True):
-        if text[start:end] in ('""', "''"):
+        if text[start:end] == '""':
             continue
         changed = keys in theirs and theirs[keys] not in ('""', text[start:end])
-        shown = '"[set to another value]"' if changed else '"[set]"'
-        text = text[:start] + shown + text[end:]
-    return [str(hide_logins(line)) for line in text.splitlines()]
+        text = text[:start] + (CHANGED if changed else SET) + text[end:]
+    return [str(hide_logins(_SECRET_LINE.sub(_masked, line))) for line in text.splitlines()]
+
+
+def _masked(found: re.Match[str]) -> str:
+    """Deeper in a document, where no key is looked for, a line is judged by the name that stands in it."""
+    if NO_SECRETS.search(found["name"]) or found["value"] in ('""', SET, CHANGED):
+        return found.group()
+    return f'"{found["name"]}"{found["colon"]}{SET}'
 
 
 def _secrets(text: str) -> dict[Keys, str]:

@@ -28,8 +28,8 @@ def lines(diagnosis: Diagnosis, *, width: int = 100) -> list[str]:
     if wrong:
         out.append("")
     passed = sum(one.severity is Severity.OK for one in diagnosis.checks)
-    out += _wrapped(f"{'passed':<14}", f"{passed} checks{_not_tried(diagnosis)}", width)
-    out += _wrapped("", _verdict(wrong), width)
+    out.append(_safe(f"{'passed':<14}{passed} checks{_not_tried(diagnosis)}"))
+    out.append(_verdict(wrong))
     return out
 
 

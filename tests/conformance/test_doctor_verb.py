@@ -1,0 +1,173 @@
+"""`landline doctor` and `landline settings restore` as users run them: a process over a temporary HOME."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pty
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.fakes import agent_model
+from tests.fakes.client_setup import Setup, good_env
+from tests.fakes.gateway_client import GatewayClient, gateway_to
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "reference" / "doctor.schema.json").read_text())
+SECRET = "sk-canary-0123456789"
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Verb:
+    setup: Setup
+
+    async def run(self, *args: str, answer: str = "") -> Ran:
+        """With `answer` somebody sits at a terminal and types it."""
+        began = time.monotonic()
+        ours, theirs = pty.openpty() if answer else (-1, asyncio.subprocess.DEVNULL)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "landline", *args,
+                cwd=self.setup.project, env=self.setup.environ, stdin=theirs,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            if answer:
+                os.write(ours, answer.encode())
+            out, err = await asyncio.wait_for(process.communicate(), 60)
+        finally:
+            for descriptor in (ours, theirs) if answer else ():
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+        assert process.returncode is not None
+        ran = Ran(process.returncode, out.decode(), err.decode(), time.monotonic() - began)
+        assert "Traceback" not in ran.err
+        assert SECRET not in ran.out + ran.err
+        return ran
+
+
+@pytest.fixture
+def verb(tmp_path: Path) -> Verb:
+    return Verb(Setup(tmp_path / "home"))
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[GatewayClient]:
+    async with agent_model.server() as server, gateway_to(server.url) as running:
+        yield running
+
+
+async def test_five_lines_in_three_seconds_where_nothing_is_wrong(verb: Verb, gateway: GatewayClient) -> None:
+    verb.setup.user(good_env(gateway.url))
+    ran = await verb.run("doctor", "--quick")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.seconds < 3
+    lines = ran.out.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("client        Claude Code 2.1.329")
+    assert lines[1].startswith("pointed at    landline ")
+    assert lines[2].startswith("model server  vllm 0.32.0 at http://127.0.0.1:")
+    assert lines[4] == "OK: nothing is wrong."
+
+
+async def test_the_json_is_as_the_schema_says(verb: Verb, gateway: GatewayClient) -> None:
+    path = verb.setup.user(good_env(gateway.url + "/v1") | {"ANTHROPIC_API_KEY": SECRET})
+    ran = await verb.run("doctor", "claude", "--json")
+    told = json.loads(ran.out)
+    jsonschema.validate(told, SCHEMA)
+    assert set(told["checks"][0]) == {"id", "title", "finding", "cause", "fix", "severity", "source"}
+    (found,) = [check for check in told["checks"] if check["id"] == "base_url_path"]
+    assert found["source"] == {"file": str(path), "line": 6}
+    assert (ran.code, found["severity"]) == (0, "warning")
+
+
+async def test_an_error_ends_with_one(verb: Verb) -> None:
+    ran = await verb.run("doctor", "--quick", "--gateway", "http://127.0.0.1:9")
+    assert ran.code == 1
+    assert "x base_url: " in ran.out
+    assert "x gateway: http://127.0.0.1:9 refused the connection" in ran.out
+    assert ran.out.splitlines()[-1].startswith("NOT OK: ")
+
+
+@pytest.mark.parametrize("arguments", [["codex"], ["--gateway", "x"], ["--yes"], ["--timeout", "0"]])
+async def test_what_cannot_be_run_ends_with_two(verb: Verb, arguments: list[str]) -> None:
+    assert (await verb.run("doctor", *arguments)).code == 2
+
+
+async def test_fix_and_the_way_back(verb: Verb, gateway: GatewayClient) -> None:
+    env = good_env(gateway.url + "/v1") | {"ANTHROPIC_AUTH_TOKEN": SECRET, "ANTHROPIC_API_KEY": SECRET}
+    path = verb.setup.user(env)
+    before = path.read_bytes()
+
+    nobody = await verb.run("doctor", "--quick", "--fix")
+    assert path.read_bytes() == before
+    assert "--yes writes without asking" in nobody.err
+    assert '-    "ANTHROPIC_BASE_URL"' in nobody.err
+    refused = await verb.run("doctor", "--quick", "--fix", answer="n\n")
+    assert path.read_bytes() == before
+    assert "nothing was changed" in refused.err
+
+    agreed = await verb.run("doctor", "--quick", "--fix", answer="y\n")
+    assert agreed.code == 0
+    assert agreed.out.splitlines()[-1] == "OK: nothing is wrong."
+    assert json.loads(path.read_text())["env"]["ANTHROPIC_BASE_URL"] == gateway.url
+    assert str(path) in (await verb.run("settings", "restore", "--list")).out
+
+    back = await verb.run("settings", "restore", "--yes")
+    assert back.code == 0
+    assert path.read_bytes() == before
+    assert (await verb.run("settings", "restore", "--yes")).code == 2  # nothing is kept any more
+    assert (await verb.run("settings", "restore", "--list")).out == "Nothing is kept.\n"
+
+
+async def test_fix_without_a_question_into_a_pipe(verb: Verb, gateway: GatewayClient) -> None:
+    ran = await verb.run("doctor", "--quick", "--fix", "--yes", "--json", "--gateway", gateway.url)
+    assert ran.code == 0, ran.out
+    checks = json.loads(ran.out)["checks"]  # the difference is not in it
+    assert {check["id"] for check in checks if check["severity"] != "ok"} == set()
+    assert "+  " in ran.err
+    assert verb.setup.env()["ANTHROPIC_BASE_URL"] == gateway.url
+    assert "ANTHROPIC_AUTH_TOKEN" in verb.setup.env()
+
+
+async def test_a_file_that_was_changed_since_is_not_put_back_unasked(verb: Verb, gateway: GatewayClient) -> None:
+    path = verb.setup.user(good_env(gateway.url + "/v1"))
+    await verb.run("doctor", "--quick", "--fix", "--yes")
+    path.write_text(path.read_text() + "\n")
+    changed = path.read_bytes()
+    ran = await verb.run("settings", "restore", "--yes")
+    assert (ran.code, path.read_bytes()) == (2, changed)
+    asked = await verb.run("settings", "restore", answer="n\n")
+    assert (asked.code, path.read_bytes()) == (1, changed)
+    assert "was changed since" in asked.err
+
+
+async def test_a_broken_file_is_named_and_left_as_it_is(verb: Verb, gateway: GatewayClient) -> None:
+    path = verb.setup.write(".claude/settings.json", b'{\n "env": {"ANTHROPIC_AUTH_TOKEN": "sk-canary-0123456789"\n')
+    ran = await verb.run("doctor", "--quick", "--fix", "--yes", "--gateway", gateway.url)
+    assert ran.code == 1
+    assert "x settings_file:" in ran.out
+    assert "line 3" in ran.out.replace(f"{path}:3", "line 3")
+    assert path.read_bytes().endswith(b'"sk-canary-0123456789"\n')
+
+
+async def test_a_plain_doctor_changes_nothing(verb: Verb, gateway: GatewayClient) -> None:
+    verb.setup.user(good_env(gateway.url + "/v1"))
+    before = {path: path.read_bytes() for path in verb.setup.root.rglob("*") if path.is_file()}
+    ran = await verb.run("doctor")
+    assert "`landline doctor --fix`" in ran.err
+    assert {path: path.read_bytes() for path in verb.setup.root.rglob("*") if path.is_file()} == before
