@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from landline.clients.doctor.catalogue import MODEL_CHECKS
 from landline.config.settings import Backend, Gateway, Settings
 from tests.fakes import agent_model
 from tests.fakes.client_setup import MODEL, Doctored, Setup, good_env
@@ -72,7 +73,7 @@ async def test_a_healthy_setup(setup: Setup, gateway: GatewayClient) -> None:
     assert_loop(doctored)
     assert doctored.edits == ()
     assert doctored.state.behind_landline
-    assert set(doctored.not_tried) <= {"tool_parser", "reasoning_parser", "streaming", "prefix_cache"}
+    assert set(doctored.not_tried) <= {*MODEL_CHECKS, "prefix_cache"}
 
 
 async def test_a_healthy_setup_with_its_model(setup: Setup, gateway: GatewayClient) -> None:

@@ -90,6 +90,29 @@ async def test_no_landline_on_the_path(setup: Setup) -> None:
     assert f"landline serve --backend {strict.url}" in doctored.of("gateway_missing").fix
 
 
+async def test_the_billing_line_without_landline(setup: Setup, gateway: GatewayClient) -> None:
+    async with StrictServer() as strict:
+        env = good_env(strict.url)
+        del env["CLAUDE_CODE_ATTRIBUTION_HEADER"]
+        setup.user(env)
+        broken = await setup.doctor()
+        assert broken.wrong == {"gateway_missing": "warning", "billing_line": "warning"}
+        setup.fix(broken)
+        assert (await setup.doctor()).wrong == {"gateway_missing": "warning"}
+    setup.user(env | {"ANTHROPIC_BASE_URL": gateway.url})
+    assert (await setup.doctor()).wrong == {}
+
+
+async def test_a_gateway_from_before_an_update(
+    setup: Setup, gateway: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup.user(good_env(gateway.url))
+    monkeypatch.setattr("landline.server.endpoints.__version__", "0.0.1")
+    doctored = await setup.doctor()
+    assert doctored.wrong == {"gateway_version": "warning"}
+    assert "landline 0.0.1 runs" in doctored.of("gateway_version").finding
+
+
 async def test_an_old_version_for_the_family(setup: Setup) -> None:
     def old(request: Request) -> list[Step] | None:
         return json_answer(200, {"version": "0.9.1"}) if request.path == "/version" else None
@@ -159,10 +182,10 @@ async def test_a_prompt_takes_longer_than_the_client_waits(setup: Setup) -> None
     slow: list[Step] = [Status(), Pause(1.2), Send(sse(chunk({"content": "ready"}), chunk({}, "stop"), DONE))]
     server.answer = lambda body: slow if "Log of" in str(body["messages"]) else good(body)
     async with server, gateway_to(server.url) as gateway:
-        setup.user(good_env(gateway.url) | {"API_TIMEOUT_MS": "4000"})
+        setup.user(good_env(gateway.url) | {"API_TIMEOUT_MS": "3000"})
         broken = await setup.doctor(quick=False)
         assert "prefill_time" in broken.errors
-        assert "and the client waits 4 s" in broken.of("prefill_time").finding
+        assert "and the client waits 3 s" in broken.of("prefill_time").finding
         setup.fix(broken)
         assert (await setup.doctor(quick=False)).of("prefill_time").severity is Severity.OK
         assert "API_TIMEOUT_MS" not in setup.env()
@@ -202,6 +225,33 @@ async def test_no_reasoning_parser(setup: Setup) -> None:
     doctored = await doctored_on(setup, agent_model.server(thinks_aloud))
     assert doctored.wrong["reasoning_parser"] == "warning"
     assert "--reasoning-parser qwen3" in doctored.of("reasoning_parser").fix
+
+
+async def test_a_template_without_a_place_for_tools(setup: Setup) -> None:
+    def drops(request: Request) -> list[Step] | None:
+        """Counts as if there were no tools."""
+        if request.path != "/tokenize":
+            return None
+        return json_answer(
+            200, {"count": len(str(request.json["messages"])) // 4, "max_model_len": 65_536, "tokens": []}
+        )
+
+    doctored = await doctored_on(setup, agent_model.server(override=drops))
+    assert "template_tools" in doctored.wrong
+    assert "--chat-template" in doctored.of("template_tools").fix
+
+
+async def test_prompts_that_are_cut_without_a_word(setup: Setup) -> None:
+    """Ollama: told 65,536 tokens by /api/ps, and 4,096 are read."""
+    server = agent_model.server(kind="ollama", cuts_prompts=True)
+    good = server.answer
+    server.answer = lambda body: (
+        Answer(text="I do not know.", usage=(4_096, 5, None)) if "Log of" in str(body["messages"]) else good(body)
+    )
+    doctored = await doctored_on(setup, server)
+    assert doctored.errors == {"prompts_cut"}
+    assert "the server read 4,096" in doctored.of("prompts_cut").finding
+    assert "OLLAMA_CONTEXT_LENGTH" in doctored.of("prompts_cut").fix
 
 
 # ------------------------------------------------------------------------------------------------ caches

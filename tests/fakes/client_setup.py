@@ -31,7 +31,7 @@ def good_env(url: str, *, model: str = MODEL, window: int = 65_536) -> dict[str,
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(window // 4),
     }
     named = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_AUTH_TOKEN": "a-token-of-the-user", "ANTHROPIC_MODEL": model}
-    return named | tiers | limits | QUIET
+    return named | tiers | limits | QUIET | {"CLAUDE_CODE_ATTRIBUTION_HEADER": "0"}
 
 
 @dataclass

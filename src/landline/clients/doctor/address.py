@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from landline import __version__
 from landline.clients.claude_code import LOOPBACK_NAMES, NO_PROXY_NAMES, is_loopback
 from landline.clients.doctor.edits import remove_everywhere, set_where_it_stands
 from landline.clients.doctor.finding import Outcome, Passed, Problem, Severity, Skipped, Source
@@ -169,6 +170,21 @@ def _empty(place: Place) -> Problem:
         source=Source(place.url),
         severity=Severity.WARNING,
     )
+
+
+def gateway_version(state: State) -> Outcome:
+    place = state.target
+    if not place.is_landline:
+        return Skipped("landline does not answer there")
+    if place.version == __version__:
+        return Passed(place.version)
+    return [
+        Problem(
+            finding=f"landline {place.version} runs at {place.url}, and this is {__version__}",
+            fix="stop it and start it again",
+            source=Source(place.url),
+        )
+    ]
 
 
 def gateway_missing(state: State) -> Outcome:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from landline.clients.checking.bench import Finding as ProbeFinding
 from landline.clients.checking.causes import Cause, Fault
-from landline.clients.checking.mends import mend
+from landline.clients.checking.mends import Parsers, mend
 from landline.clients.doctor.finding import Outcome, Passed, Problem, Severity, Skipped, Source
 from landline.clients.doctor.state import ModelServer, State, Streamed
+from landline.upstream.dialects import BackendKind
 
 QUICK = "--quick asks no model"
 TOOL_CAUSES = frozenset(
@@ -17,6 +18,7 @@ REPAIRED = "; landline reads or works around it"
 # A model writes tens or hundreds of tokens a second; thousands come only from something that kept them.
 LEAST_TOKENS = 16
 LEAST_S = 0.3
+LEAST_READ = 0.8  # of our own estimate, which is a low one
 IMPOSSIBLE_RATE = 2_000.0  # tokens a second, of one stream
 
 
@@ -48,6 +50,33 @@ def _misread(state: State, server: ModelServer, probe: ProbeFinding, fault: Faul
         source=Source(server.url),
         severity=Severity.WARNING if works else None,
     )
+
+
+def template_tools(state: State) -> Outcome:
+    probe, server = state.probed.template, state.server
+    if probe is None or server is None:
+        return Skipped(_untried(state, "template_tools"))
+    if probe.fault is None:
+        return Passed(probe.detail) if probe.passed else Skipped(probe.detail)
+    return [_misread(state, server, probe, probe.fault)]
+
+
+def prompts_cut(state: State) -> Outcome:
+    """By the size of the long prompt, as the server says that it read it."""
+    prefill = state.probed.prefill
+    if prefill is None or prefill.problem or not prefill.tokens:
+        return Skipped(prefill.problem if prefill and prefill.problem else _untried(state, "prompts_cut"))
+    if prefill.tokens >= LEAST_READ * prefill.sent:
+        return Passed(f"a prompt of {prefill.tokens:,} tokens")
+    server = state.server
+    fault = Fault(Cause.PROMPTS_CUT, "", window=prefill.tokens)
+    return [
+        Problem(
+            finding=f"of a prompt of about {prefill.sent:,} tokens the server read {prefill.tokens:,}",
+            fix=mend(fault, server.kind if server else BackendKind.UNKNOWN, server.parsers if server else Parsers()),
+            source=Source(server.url if server else state.target.url),
+        )
+    ]
 
 
 def streaming(state: State) -> Outcome:

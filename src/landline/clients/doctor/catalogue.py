@@ -134,6 +134,17 @@ CHECKS: dict[str, Check] = {
         "Unless it is told not to, Claude Code also contacts its vendor's hosts and others beside your gateway.",
         _WARNING,
     ),
+    "billing_line": Check(
+        "No billing line in the prompt",
+        "Claude Code puts a line that differs by session and subagent before its prompt, so that no two share a "
+        "prefix in the cache; landline takes it out, a server by itself does not.",
+        _WARNING,
+    ),
+    "features": Check(
+        "Features that depend on the version and the address",
+        "Claude Code switches some features by its version, by settings, and by whether the address is its vendor's.",
+        _WARNING,
+    ),
     "permission_mode": Check(
         "Permissions need no vendor's service",
         "From 2.1.329 on the terminal interface starts in a mode that asks a classifier of its vendor's, and without "
@@ -145,6 +156,11 @@ CHECKS: dict[str, Check] = {
         "The gateway answers",
         "Nobody listens there, or somebody else does: Claude Code tries for three minutes before it says so.",
         _ERROR,
+    ),
+    "gateway_version": Check(
+        "The gateway is of this version",
+        "A gateway that was started before an update runs on as it was until it is started again.",
+        _WARNING,
     ),
     "gateway_missing": Check(
         "landline is on the path",
@@ -194,6 +210,16 @@ CHECKS: dict[str, Check] = {
         "A first request of Claude Code alone has 13,600 to 22,600 tokens, and what tools print comes on top.",
         _ERROR,
     ),
+    "prompts_cut": Check(
+        "Prompts are read whole",
+        "Some servers drop what does not fit without a word: the model forgets its instructions and seems stupid.",
+        _ERROR,
+    ),
+    "template_tools": Check(
+        "Tools reach the prompt",
+        "A chat template without a place for tools drops them without a word, so the model never calls one.",
+        _ERROR,
+    ),
     "prefix_cache": Check(
         "The prefix cache works",
         "Without it each turn computes the whole conversation again: seconds become minutes.",
@@ -220,4 +246,4 @@ CHECKS: dict[str, Check] = {
 }
 
 # Left out of --quick: they ask the model.
-MODEL_CHECKS = ("tool_parser", "reasoning_parser", "streaming")
+MODEL_CHECKS = ("prompts_cut", "template_tools", "tool_parser", "reasoning_parser", "streaming")

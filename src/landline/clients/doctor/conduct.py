@@ -21,6 +21,14 @@ SHARED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "h
 
 
 def client(state: State) -> Outcome:
+    if state.client.path.startswith("/mnt/") and state.client.path.endswith((".cmd", ".exe")):
+        return [
+            Problem(
+                finding=f"{state.client.path} is a program of Windows, run from WSL",
+                fix="install Claude Code inside WSL: the other one reads Windows' settings and paths",
+                source=Source(state.client.path),
+            )
+        ]
     if state.client.version:
         return Passed(f"Claude Code {state.client.shown} ({state.client.path})")
     return [
@@ -105,6 +113,31 @@ def telemetry(state: State) -> Outcome:
             edits=tuple(edits),
         )
     ]
+
+
+def billing_line(state: State) -> Outcome:
+    name = "CLAUDE_CODE_ATTRIBUTION_HEADER"
+    value = state.settings.value(name)
+    if value is not None and value.text.strip().lower() in OFF:
+        return Passed("switched off")
+    if state.behind_landline:
+        return Passed("landline takes it out")
+    edits = set_where_it_stands(state.settings, name, "0")
+    return [Problem(finding="it is sent", fix=f"set {name} to 0", source=edits.source, edits=edits.edits)]
+
+
+def features(state: State) -> Outcome:
+    """What is on, for whoever misses something. Nothing of it is wrong."""
+    settings, version = state.settings, state.client.version
+    search = settings.text("ENABLE_TOOL_SEARCH").strip().lower()
+    searches = search not in OFF if search else version >= AUTO_MODE_SINCE  # on by itself from 2.1.329 on
+    told = {
+        "tool search": searches,
+        "thinking": settings.text("CLAUDE_CODE_DISABLE_THINKING").strip().lower() in OFF,
+        "models of the gateway in the picker": settings.value("CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY") is not None,
+        "all tools": settings.value("CLAUDE_CODE_SIMPLE") is None,
+    }
+    return Passed("; ".join(f"{name}: {'on' if on else 'off'}" for name, on in told.items()))
 
 
 def permission_mode(state: State) -> Outcome:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from landline.clients.checking import caches, past_gateway
+from landline.clients.checking import caches, facts, past_gateway
 from landline.clients.checking.asking import Asker, refusal_text
 from landline.clients.checking.bench import Bench, Server
 from landline.clients.checking.bench import Finding as ProbeFinding
@@ -22,6 +22,7 @@ from landline.clients.checking.context import log_of
 from landline.clients.checking.direct import DirectAsker
 from landline.clients.claude_code import LARGEST_OUTPUT, OUTPUT_VARIABLE
 from landline.clients.doctor.asking_servers import client_headers, without_secrets
+from landline.clients.doctor.catalogue import MODEL_CHECKS
 from landline.clients.doctor.credentials import ANY_TOKEN
 from landline.clients.doctor.state import Asked, ModelServer, Prefill, Probed, State, Streamed, is_url
 from landline.errors import LandlineError
@@ -32,8 +33,9 @@ from landline.upstream.probe import probe
 COUNTING = "Count from one to forty in English words, separated by commas. Nothing else."
 COUNTING_ROOM = 96
 HELLO = "Answer with the one word: ready"
-PREFILL_LINES, PREFILL_LINES_IN_A_SMALL_WINDOW = 150, 20  # some 4,000 tokens; 500
-SMALL_WINDOW = 8_192
+PREFILL_LINES, PREFILL_LINES_IN_A_SMALL_WINDOW = 300, 20  # some 7,000 tokens, more than windows that cut; 500
+CHARACTERS_PER_TOKEN = 4.8  # of such a log, for a tokenizer that needs few
+SMALL_WINDOW = 12_000
 MOST_READ = 65_536  # bytes in which the first words must come
 WORDS, ERROR = (b"content_block_delta", b"message_stop"), b"event: error"
 NO_SERVER = "the model server is not known here: name it with --backend URL"
@@ -69,13 +71,13 @@ async def probe_model(
     """What the probes saw, and how a whole request of the client's was answered (None: not tried)."""
     run = _Run(timeout_s, begin)
     if not state.target.answers:
-        run.untried |= dict.fromkeys(("tool_parser", "reasoning_parser", "streaming"), "nothing answers for the model")
+        run.untried |= dict.fromkeys(MODEL_CHECKS, "nothing answers for the model")
         return Probed(untried=run.untried), None
     with closing(UpstreamClient(connect_timeout_s=5, idle_timeout_s=timeout_s)) as client:
         asked = await run.step("a request as the client's", (), ask_whole(state, client))
     if asked is None or asked.status != 200:
         answer = asked or Asked(problem=f"no answer within {timeout_s:.0f} s", counted_only=False)
-        run.untried |= dict.fromkeys(("streaming",), NO_ANSWER)
+        run.untried |= dict.fromkeys(("prompts_cut", "template_tools", "streaming"), NO_ANSWER)
         return await _direct_only(state, run, key), answer
     return await _probed(state, run, key), asked
 
@@ -138,17 +140,24 @@ async def _probed(state: State, run: _Run, key: str) -> Probed:
     backend = await _backend(state, key)
     with closing(_asker(state, run.timeout_s)) as asker:
         streamed = await run.step("a stream", ("streaming",), _streamed(asker))
-        prefill = await run.step("a long prompt", ("prefill_time",), _prefill(asker, state.window))
+        prefill = await run.step("a long prompt", ("prefill_time", "prompts_cut"), _prefill(asker, state.window))
         if backend is None or state.server is None:
-            run.untried |= dict.fromkeys(("tool_parser", "reasoning_parser"), NO_SERVER)
+            run.untried |= dict.fromkeys(("template_tools", "tool_parser", "reasoning_parser"), NO_SERVER)
             return Probed(streamed=streamed, prefill=prefill, untried=run.untried)
         with closing(_direct(backend, state.server, run)) as direct:
             bench = Bench(asker, _known(state.server), direct)
+            template = await run.step("tools in the prompt", ("template_tools",), facts.template_tools(bench))
             call = await run.step("a tool call", ("tool_parser", "reasoning_parser"), past_gateway.direct_call(bench))
             cache: ProbeFinding | None = await run.step("a repeated turn", ("prefix_cache",), caches.cache_turn(bench))
             beyond = await run.step("a stream of the backend's", (), _streamed_direct(direct))
     return Probed(
-        call=call, cache=cache, streamed=streamed, streamed_direct=beyond, prefill=prefill, untried=run.untried
+        call=call,
+        cache=cache,
+        template=template,
+        streamed=streamed,
+        streamed_direct=beyond,
+        prefill=prefill,
+        untried=run.untried,
     )
 
 
@@ -200,4 +209,5 @@ async def _prefill(asker: Asker, window: int) -> Prefill:
     lines = PREFILL_LINES_IN_A_SMALL_WINDOW if 0 < window <= SMALL_WINDOW else PREFILL_LINES
     prompt = f"Log of {time.time_ns()}\n{log_of(lines)}\n\nAnswer with one word."
     answer = await asker.ask_once(prompt, room=1)
-    return Prefill(answer.prompt, answer.first_s or answer.total_s, problem=answer.problem)
+    sent = round(len(prompt) / CHARACTERS_PER_TOKEN)
+    return Prefill(answer.prompt, answer.first_s or answer.total_s, sent, answer.problem)

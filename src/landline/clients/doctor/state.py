@@ -95,11 +95,11 @@ class Streamed(Struct, frozen=True):
 
 
 class Prefill(Struct, frozen=True):
-    """`seconds` that a prompt of `tokens` took to its first token; `gave_up`: at least so many."""
+    """`seconds` to the first token of a prompt of `tokens`, as the server counts; `sent` is our own estimate."""
 
     tokens: int = 0
     seconds: float = 0.0
-    gave_up: bool = False
+    sent: int = 0
     problem: str = ""
 
 
@@ -108,6 +108,7 @@ class Probed(Struct, frozen=True, kw_only=True):
 
     call: ProbeFinding | None = None
     cache: ProbeFinding | None = None
+    template: ProbeFinding | None = None
     streamed: Streamed | None = None
     streamed_direct: Streamed | None = None
     prefill: Prefill | None = None

@@ -6,16 +6,29 @@ from pathlib import Path
 
 import pytest
 
+from landline.clients.checking.bench import Finding as ProbeFinding
+from landline.clients.checking.causes import Cause, Fault
 from landline.clients.doctor.address import is_excepted, is_placeholder
-from landline.clients.doctor.answers import is_held_back
+from landline.clients.doctor.answers import is_held_back, tool_parser
 from landline.clients.doctor.catalogue import CHECKS, MODEL_CHECKS
 from landline.clients.doctor.diagnosing import FUNCTIONS, worst
-from landline.clients.doctor.finding import Diagnosis, Finding, Severity, Source, Untried
-from landline.clients.doctor.limits import expected_prefill
+from landline.clients.doctor.finding import Diagnosis, Finding, Passed, Severity, Source, Untried
+from landline.clients.doctor.limits import expected_prefill, prefill_time
 from landline.clients.doctor.models import nearest, without_long_context
 from landline.clients.doctor.report import lines
 from landline.clients.doctor.settings_in_force import Origin, SettingsInForce, Value
-from landline.clients.doctor.state import Client, Prefill, Streamed, is_url, sent_model
+from landline.clients.doctor.state import (
+    Client,
+    ModelServer,
+    Place,
+    Prefill,
+    Probed,
+    State,
+    Streamed,
+    is_url,
+    sent_model,
+)
+from landline.upstream.dialects import BackendKind
 
 
 def settings(**env: str) -> SettingsInForce:
@@ -117,6 +130,43 @@ def test_streams_that_are_held_back(streamed: Streamed, held: bool | None) -> No
 def test_the_time_of_a_first_request() -> None:
     assert expected_prefill(Prefill(2_260, 1.5)) == 15
     assert expected_prefill(Prefill(0, 1.5)) > 0
+
+
+def state(*, landline: bool, probed: Probed, **env: str) -> State:
+    place = Place(url="http://h", answers=True, version="1" if landline else "", status=200)
+    server = ModelServer(url="http://m", named_by="--backend", answers=True, served=("m",), kind=BackendKind.VLLM)
+    return State(
+        client=Client("claude", (2, 1, 329)),
+        settings=settings(**env),
+        gateway=place,
+        pointed_at=place,
+        server=server,
+        probed=probed,
+    )
+
+
+SLOW = Probed(prefill=Prefill(2_000, 40.0, 2_000))
+
+
+def test_a_slow_prefill_is_an_error_where_nothing_sends_signs_of_life() -> None:
+    problems = prefill_time(state(landline=False, probed=SLOW))
+    assert isinstance(problems, list)
+    assert "about 452 s to read, and the client waits 300 s" in problems[0].finding
+    assert isinstance(prefill_time(state(landline=True, probed=SLOW)), Passed)
+    problems = prefill_time(state(landline=True, probed=SLOW, API_TIMEOUT_MS="5000"))
+    assert isinstance(problems, list)
+    assert problems[0].edits
+    assert isinstance(prefill_time(state(landline=True, probed=SLOW, API_TIMEOUT_MS="600000")), Passed)
+
+
+@pytest.mark.parametrize("cause", [Cause.NO_TOOL_PARSER, Cause.WRONG_TOOL_PARSER, Cause.CALL_IN_THINKING])
+def test_markup_is_an_error_where_nothing_reads_it(cause: Cause) -> None:
+    probed = Probed(call=ProbeFinding(False, "seen", Fault(cause, "seen", "qwen3_coder")))
+    alone, behind = (tool_parser(state(landline=landline, probed=probed)) for landline in (False, True))
+    assert isinstance(alone, list)
+    assert isinstance(behind, list)
+    assert (alone[0].severity, behind[0].severity) == (None, Severity.WARNING)  # None: the table's, an error
+    assert "qwen3_coder" in alone[0].fix
 
 
 def finding(name: str, severity: Severity, text: str = "seen") -> Finding:
