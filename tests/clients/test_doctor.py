@@ -101,3 +101,17 @@ async def test_fix_finds_the_name_that_a_strict_server_has(claude: Claude, wrong
         apply(changes_of(edits), claude.root / "backups")
         worked = await claude.run(NOWHERE, "say hi", model="", env=SHELL)
         assert worked.said == SAID, worked.explained
+
+
+async def test_a_login_is_sent_to_any_address(claude: Claude) -> None:
+    """What the check `token` warns of."""
+    login: dict[str, object] = {"accessToken": "a-fake-login", "refreshToken": "r", "expiresAt": 4_102_444_800_000}
+    login["scopes"] = ["user:inference"]
+    async with StrictServer(models=(MODEL,), window=131_072) as server:
+        server.answer = lambda body: Answer(text=SAID)
+        settings_of(claude, {"env": QUIET | {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_MODEL": MODEL}})
+        path = claude.root / ".claude" / ".credentials.json"
+        path.write_text(json.dumps({"claudeAiOauth": login}))
+        run = await claude.run(NOWHERE, "say hi", model="", env=SHELL)
+        assert run.said == SAID, run.explained
+        assert server.messages[0].headers["authorization"] == "Bearer a-fake-login"

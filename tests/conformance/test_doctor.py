@@ -168,6 +168,13 @@ async def test_managed_settings_are_read_and_never_changed(setup: Setup, gateway
     assert managed not in {edit.file for edit in broken.edits}
 
 
+async def test_a_login_in_an_address_is_not_shown(setup: Setup, gateway: GatewayClient) -> None:
+    setup.user(good_env(gateway.url.replace("://", "://me:canary@") + "/v1"))
+    setup.shell = {"ANTHROPIC_BASE_URL": "http://me:canary@127.0.0.1:9"}
+    assert "canary" not in (await setup.doctor(quick=False)).text
+    assert "canary" not in (await setup.doctor(gateway=gateway.url)).text
+
+
 @pytest.mark.parametrize("name", ["CLAUDE_CODE_USE_BEDROCK", "ANTHROPIC_UNIX_SOCKET"])
 async def test_another_provider(setup: Setup, gateway: GatewayClient, name: str) -> None:
     setup.user(good_env(gateway.url) | {name: "1"})
@@ -201,6 +208,16 @@ async def test_no_token(setup: Setup, gateway: GatewayClient) -> None:
     setup.user(without(gateway.url, "ANTHROPIC_AUTH_TOKEN"))
     broken = await setup.doctor()
     assert broken.wrong == {"token": "error"}
+    assert_loop(await mended(setup, broken))
+
+
+async def test_a_login_with_the_vendor_in_place_of_a_token(setup: Setup, gateway: GatewayClient) -> None:
+    """Measured: the client sends its access token to any base URL."""
+    setup.user(without(gateway.url, "ANTHROPIC_AUTH_TOKEN"))
+    setup.write(".claude/.credentials.json", {"claudeAiOauth": {"accessToken": "a-canary-of-the-vendor"}})
+    broken = await setup.doctor()
+    assert broken.wrong == {"token": "warning"}
+    assert "canary" not in broken.text
     assert_loop(await mended(setup, broken))
 
 

@@ -12,6 +12,7 @@ import pytest
 from landline.clients.checking.calls import WEATHER
 from landline.clients.doctor.finding import Severity
 from landline.config.settings import Backend, Gateway, Settings
+from landline.upstream.embedded import EmbeddedModel
 from tests.fakes import agent_model
 from tests.fakes.buffering_proxy import BufferingProxy
 from tests.fakes.chat_stream import DONE, Answer, chunk, sse, usage_chunk
@@ -403,3 +404,22 @@ async def test_whatever_answers_there_is_told_and_nothing_fails(setup: Setup, ki
     assert doctored.errors or kind == "a-liar"
     assert {"gateway", "request", "gateway_missing", "backend"} & set(doctored.wrong)
     assert all(str(edit.value).isprintable() for edit in doctored.edits)
+
+
+# ------------------------------------------------------------------------------------------------ the embedded model
+
+
+@pytest.mark.embedded
+async def test_a_real_model_that_is_too_small(setup: Setup, embedded_model: EmbeddedModel) -> None:
+    """llama.cpp with 135 million parameters, a window of 4,096 and a template without tools."""
+    async with gateway_to(embedded_model.url) as gateway:
+        model = (await gateway.call("GET", "/v1/models")).json["data"][0]["id"]
+        setup.user(good_env(gateway.url, model=model, window=embedded_model.window))
+        doctored = await setup.doctor(quick=False)
+    assert "llamacpp" in doctored.of("backend").finding
+    assert doctored.errors == {"window"}, doctored.text
+    assert "-c 65536" in doctored.of("window").fix
+    assert doctored.of("template_tools").severity is Severity.WARNING  # landline tells the tools in words
+    assert doctored.of("prefix_cache").severity is Severity.OK
+    assert doctored.of("prompts_cut").severity is Severity.OK
+    assert doctored.state.asked.status == 200

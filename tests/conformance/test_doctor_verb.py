@@ -171,3 +171,58 @@ async def test_a_plain_doctor_changes_nothing(verb: Verb, gateway: GatewayClient
     ran = await verb.run("doctor")
     assert "`landline doctor --fix`" in ran.err
     assert {path: path.read_bytes() for path in verb.setup.root.rglob("*") if path.is_file()} == before
+
+
+# ------------------------------------------------------------------------------------------------ settings write
+
+
+async def test_write_points_the_client_at_a_gateway_for_good(verb: Verb, gateway: GatewayClient) -> None:
+    """Afterwards the doctor finds nothing wrong; and the way back is byte by byte."""
+    before = {
+        "env": {"ANTHROPIC_API_KEY": SECRET, "ANTHROPIC_BASE_URL": "http://old", "MINE": "1"},
+        "permissions": {"defaultMode": "plan"},
+    }
+    path = verb.setup.write(".claude/settings.json", before)
+    content = path.read_bytes()
+    asked = await verb.run("settings", "write", "claude", "--gateway", gateway.url)
+    assert (asked.code, path.read_bytes()) == (1, content)
+    done = await verb.run("settings", "write", "claude", "--gateway", gateway.url, "--yes")
+    assert done.code == 0, done.err
+    env = verb.setup.env()
+    assert (env["ANTHROPIC_BASE_URL"], env["MINE"]) == (gateway.url, "1")
+    assert "ANTHROPIC_API_KEY" not in env
+    assert json.loads(path.read_text())["permissions"] == {"defaultMode": "plan"}
+    ran = await verb.run("doctor", "--quick")
+    assert ran.out.splitlines()[-1] == "OK: nothing is wrong.", ran.out
+    assert (await verb.run("settings", "write", "claude", "--gateway", gateway.url, "--yes")).code == 0  # nothing to do
+    assert (await verb.run("settings", "restore", "--yes")).code == 0
+    assert path.read_bytes() == content
+
+
+async def test_write_for_one_project(verb: Verb, gateway: GatewayClient) -> None:
+    user = verb.setup.user({"ANTHROPIC_BASE_URL": "http://old"})
+    content = user.read_bytes()
+    done = await verb.run("settings", "write", "claude", "--gateway", gateway.url, "--project", "--yes")
+    assert done.code == 0, done.err
+    assert user.read_bytes() == content
+    local = verb.setup.project / ".claude" / "settings.local.json"
+    assert json.loads(local.read_text())["env"]["ANTHROPIC_BASE_URL"] == gateway.url
+    assert local.stat().st_mode & 0o077 == 0  # it may hold a key
+
+
+async def test_write_into_a_file_that_another_one_beats(verb: Verb, gateway: GatewayClient) -> None:
+    verb.setup.write("project/.claude/settings.json", {"env": {"ANTHROPIC_MODEL": "theirs"}})
+    ran = await verb.run("settings", "write", "claude", "--gateway", gateway.url, "--yes")
+    assert ran.code == 2
+    assert "ANTHROPIC_MODEL in " in ran.err
+    assert not verb.setup.user_file.exists()
+
+
+@pytest.mark.parametrize("arguments", [["--gateway", "http://127.0.0.1:9"], ["--model", "none"]])
+async def test_write_without_a_gateway_or_a_model_writes_nothing(
+    verb: Verb, gateway: GatewayClient, arguments: list[str]
+) -> None:
+    given = arguments if "--gateway" in arguments else ["--gateway", gateway.url, *arguments]
+    ran = await verb.run("settings", "write", "claude", "--yes", *given)
+    assert ran.code == 2
+    assert not verb.setup.user_file.exists()

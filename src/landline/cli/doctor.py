@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from landline.config.settings import Settings
 
 EXIT_FOUND = 1
+EXIT_INTERRUPTED = 130
 CLIENTS = ("claude",)
 NARROWEST, WIDEST = 60, 120  # columns of the report
 _LINE = "\r\x1b[K"  # begins the line anew
@@ -59,6 +60,7 @@ def doctor(
     """
     import os
 
+    from landline.cli.settings import written
     from landline.clients.doctor.gathering import Where
     from landline.clients.remote_gateway import gateway_base
     from landline.config.sources import load_settings
@@ -78,8 +80,11 @@ def doctor(
         quick=quick,
         timeout_s=timeout,
     )
-    diagnosis, edits = _diagnosed(where, loaded.settings)
-    if fix and _fixed(edits, diagnosis, assume_yes=assume_yes):
+    try:
+        diagnosis, edits = _diagnosed(where, loaded.settings)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    if fix and written(edits, assume_yes=assume_yes):  # the difference goes to standard error: --json stays JSON
         diagnosis, _ = _diagnosed(where, loaded.settings)
     sys.exit(_printed(diagnosis, as_json=as_json, fixable=bool(edits) and not fix))
 
@@ -92,25 +97,6 @@ def _diagnosed(where: Where, settings: Settings) -> tuple[Diagnosis, tuple[Edit,
 
     with _progress(shown=not where.quick) as begin:
         return diagnose(asyncio.run(gather(where, settings, begin=begin)))
-
-
-def _fixed(edits: tuple[Edit, ...], diagnosis: Diagnosis, *, assume_yes: bool) -> bool:
-    """Whether files were changed. The difference goes to standard error, so that --json stays JSON."""
-    from landline.cli.settings import agreed, show_changes
-    from landline.clients.doctor.fixes import apply, backups_folder, changes_of
-
-    changes = changes_of(edits)
-    if not changes:
-        notice("there is nothing in a settings file that --fix could change")
-        return False
-    show_changes([(change.before, change.after, change.file) for change in changes])
-    if not assume_yes and not agreed("Write this?"):
-        notice("nothing was changed")
-        return False
-    kept = apply(changes, backups_folder())
-    notice(f"changed {', '.join(str(change.file) for change in changes)}; what was there is kept in {kept}")
-    notice("`landline settings restore` puts it back")
-    return True
 
 
 def _printed(diagnosis: Diagnosis, *, as_json: bool, fixable: bool) -> int:

@@ -132,6 +132,7 @@ async def look_at_server(
         parsers=facts.parsers,
         findings=(outdated,) if outdated else (),
         metrics=watch.metrics,
+        facts=facts,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from landline.clients.claude_code import DEFEATING
 from landline.clients.doctor.edits import in_user_file, set_where_it_stands
-from landline.clients.doctor.finding import Outcome, Passed, Problem, Severity, Source
+from landline.clients.doctor.finding import Outcome, Passed, Problem, Severity, Skipped, Source
 from landline.clients.doctor.settings_in_force import Origin
 from landline.clients.doctor.state import State
 
@@ -122,6 +122,8 @@ def billing_line(state: State) -> Outcome:
         return Passed("switched off")
     if state.behind_landline:
         return Passed("landline takes it out")
+    if not state.target.answers:
+        return Skipped("nothing answers there")
     edits = set_where_it_stands(state.settings, name, "0")
     return [Problem(finding="it is sent", fix=f"set {name} to 0", source=edits.source, edits=edits.edits)]
 

@@ -29,6 +29,17 @@ def token(state: State) -> Outcome:
         return Passed(f"[set] ({value.source})")
     if _key(state) is not None:
         return Passed("none, but a key: see the next check")
+    if state.settings.logged_in:  # measured: 197 and 329 then send its access token to any base URL
+        return [
+            Problem(
+                finding=f"{TOKEN} is not set, so the access token of the login with the client's vendor is sent to "
+                f"{state.target.url}",
+                fix=f"set {TOKEN}: to a key of the gateway, or to any word where it has none",
+                source=set_where_it_stands(state.settings, TOKEN, "").source,
+                severity=Severity.WARNING,
+                edits=_token_edits(state),
+            )
+        ]
     return [
         Problem(
             finding=f"neither {TOKEN} nor {KEY} is set",

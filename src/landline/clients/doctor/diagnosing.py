@@ -16,9 +16,11 @@ from landline.clients.doctor.finding import (
     Problem,
     Severity,
     Skipped,
+    Source,
     Untried,
 )
 from landline.clients.doctor.state import State
+from landline.config.display import hide_logins, printable
 
 FUNCTIONS: dict[str, Callable[[State], Outcome]] = {
     "client": conduct.client,
@@ -75,9 +77,9 @@ def diagnose(state: State) -> tuple[Diagnosis, tuple[Edit, ...]]:
         outcome = FUNCTIONS[name](state)
         match outcome:
             case Passed():
-                found.append(Finding(id=name, title=check.title, finding=outcome.text, severity=Severity.OK))
+                found.append(Finding(id=name, title=check.title, finding=_safe(outcome.text), severity=Severity.OK))
             case Skipped():
-                untried.append(Untried(name, check.title, outcome.reason))
+                untried.append(Untried(name, check.title, _safe(outcome.reason)))
             case list():
                 found += [_finding(name, check, problem) for problem in outcome]
                 edits += [edit for problem in outcome for edit in problem.edits]
@@ -103,9 +105,14 @@ def _finding(name: str, check: Check, problem: Problem) -> Finding:
     return Finding(
         id=name,
         title=check.title,
-        finding=problem.finding,
+        finding=_safe(problem.finding),
         cause=check.cause,
-        fix=problem.fix,
+        fix=_safe(problem.fix),
         severity=problem.severity or check.severity,
-        source=problem.source,
+        source=Source(_safe(problem.source.file), problem.source.line),
     )
+
+
+def _safe(text: str) -> str:
+    """Peers and files wrote much of it: no logins of URLs, nothing that steers a terminal."""
+    return printable(str(hide_logins(text)))

@@ -16,7 +16,7 @@ import msgspec
 
 from landline.clients.checking import caches, facts, past_gateway
 from landline.clients.checking.asking import Asker, refusal_text
-from landline.clients.checking.bench import Bench, Server
+from landline.clients.checking.bench import Bench
 from landline.clients.checking.bench import Finding as ProbeFinding
 from landline.clients.checking.context import log_of
 from landline.clients.checking.direct import DirectAsker
@@ -127,11 +127,11 @@ def asked_output(state: State) -> int:
 async def _direct_only(state: State, run: _Run, key: str) -> Probed:
     """The way through the gateway is shut; what the backend itself does is still worth knowing."""
     backend = await _backend(state, key)
-    if backend is None or state.server is None:
+    if backend is None or state.server is None or state.server.facts is None:
         run.untried |= dict.fromkeys(("tool_parser", "reasoning_parser"), NO_SERVER)
         return Probed(untried=run.untried)
     with closing(_asker(state, run.timeout_s)) as asker, closing(_direct(backend, state.server, run)) as direct:
-        bench = Bench(asker, _known(state.server), direct)
+        bench = Bench(asker, state.server.facts, direct)
         call = await run.step("a tool call", ("tool_parser", "reasoning_parser"), past_gateway.direct_call(bench))
     return Probed(call=call, untried=run.untried)
 
@@ -141,11 +141,11 @@ async def _probed(state: State, run: _Run, key: str) -> Probed:
     with closing(_asker(state, run.timeout_s)) as asker:
         streamed = await run.step("a stream", ("streaming",), _streamed(asker))
         prefill = await run.step("a long prompt", ("prefill_time", "prompts_cut"), _prefill(asker, state.window))
-        if backend is None or state.server is None:
+        if backend is None or state.server is None or state.server.facts is None:
             run.untried |= dict.fromkeys(("template_tools", "tool_parser", "reasoning_parser"), NO_SERVER)
             return Probed(streamed=streamed, prefill=prefill, untried=run.untried)
         with closing(_direct(backend, state.server, run)) as direct:
-            bench = Bench(asker, _known(state.server), direct)
+            bench = Bench(asker, state.server.facts, direct)
             template = await run.step("tools in the prompt", ("template_tools",), facts.template_tools(bench))
             call = await run.step("a tool call", ("tool_parser", "reasoning_parser"), past_gateway.direct_call(bench))
             cache: ProbeFinding | None = await run.step("a repeated turn", ("prefix_cache",), caches.cache_turn(bench))
@@ -163,7 +163,7 @@ async def _probed(state: State, run: _Run, key: str) -> Probed:
 
 async def _backend(state: State, key: str) -> Backend | None:
     """The model server, ready to be asked for chat completions; None where that is not possible."""
-    if state.server is None or not state.server.answers or not state.server.served:
+    if state.server is None or state.server.facts is None or not state.server.served:
         return None
     backend = Backend(state.server.url, key=key)
     with closing(UpstreamClient(connect_timeout_s=5, idle_timeout_s=5)) as client:
@@ -180,18 +180,6 @@ def _asker(state: State, silence_s: float) -> Asker:
 
 def _direct(backend: Backend, server: ModelServer, run: _Run) -> DirectAsker:
     return DirectAsker(backend, model=server.model, silence_s=run.timeout_s)
-
-
-def _known(server: ModelServer) -> Server:
-    return Server(
-        url=server.url,
-        kind=server.kind,
-        version=server.version,
-        model=server.model,
-        window=server.window,
-        family=server.family,
-        parsers=server.parsers,
-    )
 
 
 async def _streamed(asker: Asker) -> Streamed:

@@ -132,7 +132,7 @@ def _long(state: State, variable: str, value: Value, plain: str, edits: tuple[Ed
         finding=f"{variable} is {value.text}",
         fix=f"write {plain}" + ("" if edits else f": {MANAGED_NOTE}"),
         source=value.source,
-        severity=None if _works(state) else Severity.ERROR,
+        severity=Severity.ERROR if _fails(state) else None,
         edits=edits,
     )
 
@@ -148,7 +148,7 @@ def model_tiers(state: State) -> Outcome:
     mapped = [tier for tier in NEEDED_TIERS if tier not in missing]
     finding = f"only {' and '.join(mapped)} is mapped" if mapped else "no tier is mapped"
     # Measured: only 197's Explore subagent uses a tier by itself; other calls do where somebody asks for one.
-    fails = not _works(state, asked=False) and state.client.version < (2, 1, 329)
+    fails = state.target.answers and not state.behind_landline and state.client.version < (2, 1, 329)
     return [
         Problem(
             finding=f"{finding}; not {', '.join(missing)}" + _mapped(state, wanted),
@@ -226,9 +226,14 @@ def _wanted(state: State) -> str:
     return nearest(plain, state.served)[0] or next(iter(state.served), "")
 
 
-def _works(state: State, *, asked: bool = True) -> bool:
+def _works(state: State) -> bool:
     """Whether a name that is not served is answered all the same: landline maps any, or a request has just shown it."""
-    return state.behind_landline or (asked and state.asked.status == 200)
+    return state.behind_landline or state.asked.status == 200
+
+
+def _fails(state: State) -> bool:
+    """Whether a request has just shown that it does not work."""
+    return not state.behind_landline and state.asked.telling and state.asked.status not in {0, 200}
 
 
 def _mapped(state: State, model: str) -> str:

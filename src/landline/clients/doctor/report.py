@@ -16,6 +16,7 @@ _MARKS = {Severity.ERROR: "x", Severity.WARNING: "!", Severity.OK: "-"}
 SUMMARY = ("client", "gateway", "backend")  # the checks whose good news are worth a line
 LABELS = {"client": "client", "gateway": "pointed at", "backend": "model server"}
 MOST_NOT_TRIED = 6
+MOST_EXPLAINED = 6  # with more, warnings are not explained, so that the errors stay on the screen
 
 
 def lines(diagnosis: Diagnosis, *, width: int = 100) -> list[str]:
@@ -24,7 +25,8 @@ def lines(diagnosis: Diagnosis, *, width: int = 100) -> list[str]:
         (one for one in diagnosis.checks if one.severity is not Severity.OK), key=lambda one: _ORDER[one.severity]
     )
     for finding in wrong:
-        out += ["", *_shown(finding, width)]
+        brief = len(wrong) > MOST_EXPLAINED and finding.severity is Severity.WARNING
+        out += ["", *_shown(finding, width, brief=brief)]
     if wrong:
         out.append("")
     passed = sum(one.severity is Severity.OK for one in diagnosis.checks)
@@ -40,11 +42,12 @@ def _head(diagnosis: Diagnosis) -> Iterator[str]:
             yield _safe(f"{LABELS[name]:<14}{good[name].finding}")
 
 
-def _shown(finding: Finding, width: int) -> list[str]:
-    """What was seen and where, why it breaks, what to change."""
+def _shown(finding: Finding, width: int, *, brief: bool) -> list[str]:
+    """What was seen and where, why it breaks, what to change; a brief one leaves the reason to --json and the page."""
     where = f" ({finding.source})" if str(finding.source) else ""
     out = _wrapped(f"{_MARKS[finding.severity]} {finding.id}: ", f"{finding.finding}{where}", width)
-    out += _wrapped("    ", finding.cause, width)
+    if not brief:
+        out += _wrapped("    ", finding.cause, width)
     return out + _wrapped("    > ", finding.fix, width)
 
 

@@ -28,6 +28,7 @@ from landline.clients.doctor.json_places import Keys, Member, members
 
 MOST_SEARCHED = 4 * 1024 * 1024  # bytes of a file in which lines are looked for
 SHELL = "shell environment"
+LOGIN_FILE = ".credentials.json"  # beside the user's settings; macOS keeps a login elsewhere
 
 
 class Origin(IntEnum):
@@ -69,6 +70,7 @@ class SettingsInForce(Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     user_file: Path
     user_file_usable: bool = True
+    logged_in: bool = False  # there is a login with the client's vendor; what it holds is not read
 
     def value(self, name: str) -> Value | None:
         """What a variable is in the client's process; an empty text counts as unset."""
@@ -119,6 +121,7 @@ def read_settings(
         files=tuple(str(path) for path, _ in (*users.documents, *managed.documents)),
         user_file=user_file,
         user_file_usable=user_file not in unreadable,
+        logged_in=user_file.with_name(LOGIN_FILE).exists(),
     )
 
 

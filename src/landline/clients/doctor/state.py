@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from landline.clients.checking.bench import Finding as ProbeFinding
+from landline.clients.checking.bench import Server
 from landline.clients.checking.mends import Parsers
 from landline.clients.claude_code import TIER_VARIABLES
 from landline.clients.doctor.settings_in_force import Origin, SettingsInForce, Value
@@ -71,6 +72,7 @@ class ModelServer(Struct, frozen=True, kw_only=True):
     findings: tuple[str, ...] = ()
     metrics: CacheMetrics | None = None
     closes: bool = False  # ends the connection behind each answer
+    facts: Server | None = None  # the same for the probes of `landline check`; None: it does not answer
 
 
 class Asked(Struct, frozen=True):
