@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pty
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -18,7 +19,8 @@ import pytest
 
 from tests.fakes import agent_model
 from tests.fakes.client_setup import Setup, good_env
-from tests.fakes.gateway_client import GatewayClient, gateway_to
+from tests.fakes.gateway_client import GatewayClient, gateway_to, until
+from tests.fakes.upstream import Hang, Request, Status, Step
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "reference" / "doctor.schema.json").read_text())
 SECRET = "sk-canary-0123456789"
@@ -226,3 +228,33 @@ async def test_write_without_a_gateway_or_a_model_writes_nothing(
     ran = await verb.run("settings", "write", "claude", "--yes", *given)
     assert ran.code == 2
     assert not verb.setup.user_file.exists()
+
+
+# ------------------------------------------------------------------------------------------------ a terminal
+
+
+async def test_progress_is_shown_on_a_terminal_and_ctrl_c_ends_it(verb: Verb) -> None:
+    """A model that never answers; whoever waits sees what for."""
+
+    def hangs(request: Request) -> list[Step] | None:
+        return [Status(), Hang()] if request.path == "/v1/chat/completions" else None
+
+    ours, theirs = pty.openpty()
+    try:
+        async with agent_model.server(override=hangs) as server, gateway_to(server.url) as gateway:
+            verb.setup.user(good_env(gateway.url))
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "landline", "doctor",
+                cwd=verb.setup.project, env=verb.setup.environ, stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE, stderr=theirs,
+            )  # fmt: skip
+            await until(lambda: bool(server.chats), timeout_s=30)
+            process.send_signal(signal.SIGINT)
+            out, _ = await asyncio.wait_for(process.communicate(), 20)
+        shown = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert (process.returncode, out) == (130, b"")
+    assert "looking at: a request as the client's" in shown
+    assert "Traceback" not in shown

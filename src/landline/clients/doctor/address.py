@@ -56,7 +56,8 @@ def base_url(state: State) -> Outcome:
                 edits=edits.edits if state.gateway.is_landline else (),
             )
         ]
-    return Passed(f"{hide_logins(value.text)} ({value.source})")
+    alone = "; an editor's extension does not see it there" if value.path is None else ""
+    return Passed(f"{value.text} ({value.source}{alone})")
 
 
 def base_url_path(state: State) -> Outcome:

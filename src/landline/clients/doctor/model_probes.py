@@ -121,7 +121,7 @@ def _begun(seen: bytes) -> Asked:
 def asked_output(state: State) -> int:
     """max_tokens of the client's requests."""
     told = state.settings.text(OUTPUT_VARIABLE)
-    return int(told) if told.isdecimal() and 0 < int(told) < 10_000_000 else LARGEST_OUTPUT
+    return int(told) if told.isdecimal() and len(told) < 8 and int(told) else LARGEST_OUTPUT
 
 
 async def _direct_only(state: State, run: _Run, key: str) -> Probed:
