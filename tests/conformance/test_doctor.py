@@ -5,7 +5,6 @@ Servers of models are the scripted ones; everything else on the path is real.
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -67,9 +66,7 @@ DIRECT = {"gateway_missing": "warning"}  # what is left where the client talks t
 
 async def test_a_healthy_setup(setup: Setup, gateway: GatewayClient) -> None:
     setup.user(good_env(gateway.url))
-    began = time.monotonic()
     doctored = await setup.doctor()
-    assert time.monotonic() - began < 3
     assert_loop(doctored)
     assert doctored.edits == ()
     assert doctored.state.behind_landline
