@@ -23,6 +23,7 @@ from landline.config.keys import FLAGS, Key, known_keys, table_descriptions
 from landline.config.schema import DIALECT, settings_schema
 from landline.config.trust import RESTRICTED, is_restricted
 from landline.families.registry import Family, read_families
+from landline.planner.outcome import PlanDocument
 from landline.server.model_facts import quirks_in_words
 from landline.transforms.sampling import in_words
 
@@ -100,6 +101,11 @@ def doctor_schema_file() -> str:
     for name in ("Finding", "Untried"):
         definitions[name]["properties"]["id"]["enum"] = list(CHECKS)
     schema = {"$schema": DIALECT, **root, "title": "landline doctor --json", "$defs": definitions}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def plan_schema_file() -> str:
+    schema = {"title": "landline plan --json", **msgspec.json.schema(PlanDocument)}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -277,6 +283,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "reference/settings.md": settings_page,
     "reference/landline.schema.json": schema_file,
     "reference/doctor.schema.json": doctor_schema_file,
+    "reference/plan.schema.json": plan_schema_file,
     "reference/failure-modes.md": failure_modes_page,
     "reference/families.md": families_page,
     "reference/tool-calls.md": tool_calls_page,

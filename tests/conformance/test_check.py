@@ -352,8 +352,9 @@ def assert_true_of_a_tiny_model(verdict: Verdict, window: int) -> None:
 
 
 @pytest.mark.embedded
+@pytest.mark.timeout(600)
 async def test_the_report_on_the_embedded_model_is_true(embedded_model: EmbeddedModel) -> None:
-    verdict = await checked(embedded_model.url, quick=True)
+    verdict = await checked(embedded_model.url, quick=True, timeout_s=240)
     assert_true_of_a_tiny_model(verdict, embedded_model.window)
 
 

@@ -11,11 +11,11 @@ from landline.core.exchange import Notes
 from landline.families.registry import read_families, with_family
 from landline.protocols.openai_chat.dialect import STANDARD, Dialect
 from landline.upstream.dialects import DIALECTS, BackendKind
-from tests.fakes.chat_stream import Answer
+from tests.fakes.chat_stream import DONE, Answer, sse
 from tests.fakes.gateway_client import ASKED, gateway_to, request_body
 from tests.fakes.model_server import ModelServer
 from tests.fakes.stream_invariant import check_stream
-from tests.fakes.upstream import Request, Step, json_answer
+from tests.fakes.upstream import Request, Send, Status, Step, json_answer
 from tests.property.requests import chat_of
 
 HI = [{"role": "user", "content": "hi"}]
@@ -122,17 +122,24 @@ async def test_row_5_15_an_answer_that_was_all_thinking_says_so(answer: Answer, 
 
 
 @pytest.mark.row("2.18")
-async def test_row_2_18_a_server_without_a_budget_is_asked_without_it_and_remembered() -> None:
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("behind_200", [True, False])  # vLLM 0.32.0 refuses so what is streamed
+async def test_row_2_18_a_server_without_a_budget_is_asked_without_it_and_remembered(
+    *, behind_200: bool, stream: bool
+) -> None:
     refusal = "thinking_token_budget is set but reasoning_config is not configured. Please set --reasoning-parser."
+    told = {"error": {"message": refusal, "type": "BadRequestError", "code": 400}}
 
     def override(request: Request) -> list[Step] | None:
         if b"thinking_token_budget" not in request.body:
             return None
-        return json_answer(400, {"error": {"message": refusal, "type": "BadRequestError", "code": 400}})
+        return [Status(), Send(sse(told, DONE))] if behind_200 else json_answer(400, told)
 
-    body = request_body(thinking={"type": "enabled", "budget_tokens": 2_000}, max_tokens=8_000)
-    async with ModelServer(override=override) as server, gateway_to(server.url) as client:
-        assert [(await client.messages(body)).status for _ in range(2)] == [200, 200]
+    body = request_body(thinking={"type": "enabled", "budget_tokens": 2_000}, max_tokens=8_000, stream=stream)
+    async with ModelServer(override=override, gap_s=0.002) as server, gateway_to(server.url) as client:
+        replies = [await client.messages(body) for _ in range(2)]
+        assert [reply.status for reply in replies] == [200, 200]
+        assert not any(b'"error"' in reply.body for reply in replies)
         assert ["thinking_token_budget" in chat.json for chat in server.chats] == [True, False, False]
 
 

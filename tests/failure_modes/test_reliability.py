@@ -50,6 +50,12 @@ async def client(server: ModelServer) -> AsyncIterator[GatewayClient]:
         yield running
 
 
+def in_reads(data: bytes) -> list[Step]:
+    """Event by event, as servers send."""
+    events = [event + b"\n\n" for event in data.removesuffix(b"\n\n").split(b"\n\n")]
+    return [step for event in events for step in (Send(event), Pause(0.003))]
+
+
 def in_turn(server: ModelServer, *answers: list[Step]) -> None:
     """Each request gets the next answer; the last one stays."""
     server.answer = lambda body: answers[min(len(server.chats), len(answers)) - 1]
@@ -117,7 +123,7 @@ async def test_row_8_03_nothing_is_sent(server: ModelServer, client: GatewayClie
 async def test_row_8_07_a_reset_before_the_first_word_is_not_seen(
     server: ModelServer, client: GatewayClient, broken: list[Step], *, stream: bool
 ) -> None:
-    in_turn(server, broken, [Send(WHOLE)])
+    in_turn(server, broken, in_reads(WHOLE))
     reply = await client.messages(request_body(stream=stream))
     assert reply.status == 200
     if stream:
@@ -157,7 +163,7 @@ async def test_row_3_35_a_failure_among_thoughts_goes_on_in_the_same_stream(
     in_turn(
         server,
         [Send(THOUGHT), Pause(0.02), broken],
-        [Send(THOUGHT + sse(chunk({"reasoning": " yes"}), chunk({"content": "whole"})) + END)],
+        in_reads(THOUGHT + sse(chunk({"reasoning": " yes"}), chunk({"content": "whole"})) + END),
     )
     content = await text_of(client)
     assert [block["type"] for block in content] == ["thinking", "text"]
@@ -166,7 +172,7 @@ async def test_row_3_35_a_failure_among_thoughts_goes_on_in_the_same_stream(
 
 @pytest.mark.row("3.35")
 async def test_row_3_35_a_second_try_without_thoughts(server: ModelServer, client: GatewayClient) -> None:
-    in_turn(server, [Send(THOUGHT), Pause(0.02), Cut()], [Send(WHOLE)])
+    in_turn(server, [Send(THOUGHT), Pause(0.02), Cut()], in_reads(WHOLE))
     assert [block["type"] for block in await text_of(client)] == ["thinking", "text"]
 
 

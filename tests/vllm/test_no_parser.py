@@ -7,13 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from landline.clients.checking.calls import SINGLE
+from landline.clients.checking.opening import own_bench
+from landline.clients.checking.running import chosen, run
+from landline.config.settings import Backend, Settings
 from landline.protocols.openai_chat.dialect import Tooling
 from landline.transforms.tool_calls import RECOVERED
 from landline.upstream.failures import Mend
 from landline.upstream.mends import CHANGES
 from tests.fakes.gateway_client import GatewayClient
 from tests.fakes.stream_invariant import check_stream
-from tests.vllm.installed import model_folder, vllm_python
+from tests.vllm.installed import WINDOW, model_folder, vllm_python
 from tests.vllm.server import SERVED, Vllm, running
 from tests.vllm.test_line import BASH, CALL, ask
 from tests.vllm.test_prefix import gateway_to
@@ -61,3 +65,16 @@ async def test_the_model_is_shown_its_tools(bare: Vllm) -> None:
         reply = await GatewayClient(gateway).messages(ask(messages=history, tools=[BASH]))
     assert "seen" in json.dumps(reply.json["content"])
     assert "not seen" not in json.dumps(reply.json["content"])
+
+
+async def test_a_check_names_the_parser_and_is_true_of_the_rest(bare: Vllm) -> None:
+    call = '{"name": "get_weather", "arguments": {"city": "Bergen"}}'
+    bare.say((SINGLE.split("?")[0], f"<tool_call>\n{call}\n</tool_call>"), ("", "I do not know."))
+    async with own_bench(Settings(backend=Backend(url=bare.url))) as bench:
+        results = {result.id: result async for result in run(bench, chosen(quick=True), timeout_s=120)}
+    assert results["single_call"].passed, "landline reads the call out of the text"
+    assert not results["direct_call"].passed
+    assert "--enable-auto-tool-choice --tool-call-parser" in results["direct_call"].mend
+    assert "reasoning_config" not in results["thinking_on"].detail, "the budget is left out, as vLLM asks"
+    assert results["cache"].passed, "a turn that is repeated is read from vLLM's cache"
+    assert str(WINDOW) in results["window"].detail.replace(",", "")

@@ -82,6 +82,10 @@ class Tally:
         self.end: ResponseEnd | None = None
         self.error: ResponseError | None = None
 
+    def begin(self) -> None:
+        """The answer comes, or comes once more: what failed before does not count."""
+        self.over, self.error = False, None
+
     def push(self, events: list[Event]) -> None:
         """Only the last event of a batch can be an end or an error."""
         last = events[-1]

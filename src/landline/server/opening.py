@@ -29,7 +29,7 @@ from landline.transforms.sequence import Outbound, fitted
 from landline.transforms.usage import cut_silently
 from landline.upstream.backend import Backend
 from landline.upstream.client import UpstreamAnswer
-from landline.upstream.failures import Known, Mend, Refusal, failed_in_stream, read_refusal
+from landline.upstream.failures import Known, Mend, Refusal, failed_in_stream, read_refusal, taught_in_stream
 from landline.upstream.mends import CHANGES, changed
 from landline.upstream.tokens import count_tokens
 
@@ -76,6 +76,7 @@ class Opening:
         self._tries = 0  # after the first
         self._failing_since = 0.0  # on the loop's clock
         self._passing = True  # whether what failed in the answer may go well the next time
+        self._refused: Refusal | None = None  # what the answer said in place of words
 
     async def fit(self) -> None:
         """Cuts `max_tokens` to what the window leaves; counts the prompt only when it may be tight."""
@@ -177,10 +178,12 @@ class Opening:
         return True
 
     async def again(self, error: LandlineError, *, thinking: bool = False) -> bool:
-        """Whether to ask once more after an answer that broke before its client had a word of it.
+        """Whether to ask once more after an answer that broke, or was refused, before its client had a word of it.
 
         Of an answer that was being thought about (`thinking`) the client has had much: once more, not twice.
         """
+        if self._refused is not None and self._body and await self._mended(self._refused):
+            return True
         if not self._taken or not self._passing or error.kind not in BROKEN:
             return False
         return await self._asked_again(1 if thinking else len(AGAIN_AFTER_S))
@@ -326,7 +329,9 @@ class Opening:
         """What a failure in the middle of the answer means for the client."""
         self._passing = error.cut or error.status >= 500
         message = self.backend.without_key(error.message.encode()).decode()
-        return failed_in_stream(error.status, message, self._known, cut=error.cut)
+        failure = failed_in_stream(error.status, message, self._known, cut=error.cut)
+        self._refused = Refusal(failure, taught_in_stream(error.status, message))
+        return failure
 
     async def _with_true_numbers(self, refusal: Refusal) -> LandlineError:
         """An overflow with the numbers by which a client decides how much to compact.

@@ -170,6 +170,7 @@ async def _pump(answer: UpstreamAnswer, reading: Reading, streamed: Streamed) ->
     """
     opening, _, turn, encoder, delivery = streamed
     pipeline, tally = reading.pipeline(), turn.tally
+    tally.begin()
 
     def take(piece: bytes) -> bool:
         events = pipeline.feed(piece) if piece else pipeline.close()

@@ -204,6 +204,13 @@ def failed_in_stream(status: int, message: str, known: Known, *, cut: bool) -> L
     return LandlineError(kind, "The backend failed", quote=clean(message))
 
 
+def taught_in_stream(status: int, message: str) -> Mend | None:
+    """What a refusal teaches that came behind a 200: vLLM checks some fields only when it begins to work."""
+    if status not in (400, 422):
+        return None
+    return next((mend for words, mend in FIELDS if words.search(message)), None) or _taught(message)
+
+
 def error_text(body: bytes) -> str:
     """The message inside an error body of any server, or the body itself, shortened."""
     try:

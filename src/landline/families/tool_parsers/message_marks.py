@@ -12,7 +12,7 @@ from functools import partial
 from landline.families.tool_parsers.kimi_k3 import KIMI_K3
 from landline.families.tool_parsers.muse import MUSE
 from landline.families.tool_parsers.syntax import LONGEST_NAME, Piece, State, Syntax, Toolbox
-from landline.families.tool_parsers.tagged_json import COHERE
+from landline.families.tool_parsers.tagged_json import COHERE, HERMES, TOOL_CALLS
 
 _MESSAGE = "<|message|>"
 _NAME = rf"[\w.:-]{{0,{LONGEST_NAME}}}"
@@ -44,10 +44,11 @@ class _Mark:
         return []
 
 
-def _marks(syntax: Syntax, *openers: str, headers: Sequence[str] = ()) -> Syntax:
+def _marks(syntax: Syntax, *openers: str, headers: Sequence[str] = (), parser: str = "") -> Syntax:
+    """Of the families that write `syntax`; with `parser`, of those among them that it reads."""
     return Syntax(
-        name=f"{syntax.name}_messages",
-        parsers=syntax.parsers,
+        name=f"{parser or syntax.name}_messages",
+        parsers=(parser,) if parser else syntax.parsers,
         openers=(*openers, *headers),
         reader=partial(_Mark, headers),
         write=syntax.write,
@@ -58,4 +59,7 @@ SYNTAXES = (
     _marks(KIMI_K3, "<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>"),
     _marks(MUSE, _MESSAGE, "<|eom|>", "<|eot|>", headers=("<|start|>", "to=")),
     _marks(COHERE, "<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>"),
+    # Ordinary XML too: only with the line ends that stand around a whole answer behind its thinking.
+    _marks(TOOL_CALLS, "<answer>\n", "\n</answer>", parser="hunyuan_a13b"),
+    _marks(HERMES, "<response>\n", "\n</response>", parser="ernie45"),
 )

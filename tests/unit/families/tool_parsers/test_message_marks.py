@@ -36,6 +36,8 @@ def found(text: str, parser: str) -> list[Piece]:
         ),
         ("muse_glimmer", "to=user<|message|>Hi.<|eot|>", [Said("Hi.")]),
         ("cohere_command3", "<|START_RESPONSE|>Hi.<|END_RESPONSE|>", [Said("Hi.")]),
+        ("hunyuan_a13b", "<answer>\nHi.\n</answer>", [Said("Hi.")]),
+        ("ernie45", "<response>\nHi.\n</response>\n", [Said("Hi.\n")]),
         ("cohere_command4", "<|START_TEXT|>Hi.<|END_TEXT|>", [Said("Hi.")]),
     ],
 )
@@ -57,6 +59,12 @@ def test_they_are_left_out(parser: str, text: str, pieces: list[Piece]) -> None:
 )
 def test_words_that_look_like_them_stay(text: str) -> None:
     assert found(text, "muse") == [Said(text)]
+
+
+@pytest.mark.parametrize("parser", ["hunyuan_a13b", "ernie45"])
+def test_tags_in_a_line_are_ordinary_xml(parser: str) -> None:
+    text = "Put it in <answer>42</answer> or <response>42</response>."
+    assert found(text, parser) == [Said(text)]
 
 
 def test_a_family_is_told_its_tools_in_its_own_syntax() -> None:
