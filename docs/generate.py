@@ -16,9 +16,11 @@ from typing import Any
 
 import msgspec
 
+from landline.clients.doctor.catalogue import CHECKS
+from landline.clients.doctor.finding import Diagnosis
 from landline.config.display import literal
 from landline.config.keys import FLAGS, Key, known_keys, table_descriptions
-from landline.config.schema import settings_schema
+from landline.config.schema import DIALECT, settings_schema
 from landline.config.trust import RESTRICTED, is_restricted
 from landline.families.registry import Family, read_families
 from landline.planner.outcome import PlanDocument
@@ -90,6 +92,16 @@ def _settings_row(key: Key) -> str:
 
 def schema_file() -> str:
     return json.dumps(settings_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def doctor_schema_file() -> str:
+    """The shape of `landline doctor --json`."""
+    _, definitions = msgspec.json.schema_components([Diagnosis])
+    root = definitions.pop("Diagnosis")
+    for name in ("Finding", "Untried"):
+        definitions[name]["properties"]["id"]["enum"] = list(CHECKS)
+    schema = {"$schema": DIALECT, **root, "title": "landline doctor --json", "$defs": definitions}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def plan_schema_file() -> str:
@@ -270,6 +282,7 @@ def _syntax_row(name: str, told: dict[str, Any]) -> tuple[str, ...]:
 GENERATORS: Mapping[str, Callable[[], str]] = {
     "reference/settings.md": settings_page,
     "reference/landline.schema.json": schema_file,
+    "reference/doctor.schema.json": doctor_schema_file,
     "reference/plan.schema.json": plan_schema_file,
     "reference/failure-modes.md": failure_modes_page,
     "reference/families.md": families_page,

@@ -17,6 +17,8 @@ VERBS = {
     "plan": "Say whether a model fits on a card, and print the line that serves it.",
     "models": "Show what is served, which family each model is of, and why.",
     "check": "Tell whether a served model is good enough for an agent.",
+    "doctor": "Find what is wrong in a client's setup, and mend it.",
+    "settings": "Point a client at a gateway for good, and put its files back.",
     "watch": "Show what a running gateway does now.",
     "config": "Show the settings in force and where each came from.",
     "trust": "Let this project's landline.toml set backend, keys and address.",

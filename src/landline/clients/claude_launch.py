@@ -88,7 +88,7 @@ def _users_settings(request: Request) -> SettingsFiles:
     own = claude_code.split_settings_argument(request.args)[1]
     if own is None:
         return files
-    return SettingsFiles((*files.documents, read_settings_argument(own, cwd=request.cwd)), files.problems)
+    return SettingsFiles((*files.documents, read_settings_argument(own, cwd=request.cwd)), files.unreadable)
 
 
 def _managed_error(what: str) -> SettingsError:

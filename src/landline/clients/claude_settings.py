@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import plistlib
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,15 +41,33 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "sandbox": dict,
     "statusLine": dict,
 }
+LARGEST_FILE = 64 * 1024 * 1024  # bytes; the client keeps much of its own in ~/.claude.json
 _RULE_LISTS = ("allow", "deny", "ask", "additionalDirectories")
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that is there and cannot be used. `reason` quotes nothing of it; `line` 0: no line is to blame."""
+
+    path: Path
+    reason: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" + (f", line {self.line}" if self.line else "")
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsFiles:
-    """Documents in rising precedence. `problems` name each file that could not be read, without its content."""
+    """Documents in rising precedence, and each file that could not be read."""
 
     documents: tuple[Document, ...]
-    problems: tuple[str, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The unreadable files in words, without their content."""
+        return tuple(map(str, self.unreadable))
 
     @property
     def env(self) -> dict[str, str]:
@@ -71,16 +90,21 @@ def read_managed_settings(*, root: Path = Path("/"), platform: str = sys.platfor
     windows = _read(_managed_paths(root / _WINDOWS_FOLDER)) if platform == "linux" else SettingsFiles(())
     if not any(document.get("wslInheritsWindowsSettings") is True for _, document in windows.documents):
         return files
-    return SettingsFiles((*files.documents, *windows.documents), (*files.problems, *windows.problems))
+    return SettingsFiles((*files.documents, *windows.documents), (*files.unreadable, *windows.unreadable))
 
 
 def read_user_settings(*, home: Path, cwd: Path, environ: Mapping[str, str]) -> SettingsFiles:
     """The user's and the project's settings files. A broken one is a problem to mention; the client skips it."""
+    return _read(user_settings_paths(home=home, cwd=cwd, environ=environ))
+
+
+def user_settings_paths(*, home: Path, cwd: Path, environ: Mapping[str, str]) -> list[Path]:
+    """The client's state, the user's settings, the project's, and the user's own for the project."""
     moved = environ.get("CLAUDE_CONFIG_DIR")
     folder = Path(moved) if moved else home / ".claude"
     state = (folder if moved else home) / ".claude.json"  # may hold an `env` too, below all others
     project = cwd / ".claude"
-    return _read([state, folder / "settings.json", project / "settings.json", project / "settings.local.json"])
+    return [state, folder / "settings.json", project / "settings.json", project / "settings.local.json"]
 
 
 def read_settings_argument(value: str, *, cwd: Path) -> Document:
@@ -98,7 +122,7 @@ def read_settings_argument(value: str, *, cwd: Path) -> Document:
         raise SettingsError(
             f"--settings: {path} cannot be used ({_reason(error)}).", hint="It must be a JSON object."
         ) from None
-    wrong = _wrong_type(document)
+    wrong = wrong_type(document)
     if wrong:
         raise SettingsError(
             f"--settings: {wrong} has a type that the client does not accept.",
@@ -107,7 +131,7 @@ def read_settings_argument(value: str, *, cwd: Path) -> Document:
     return path, document
 
 
-def _wrong_type(document: Mapping[str, object]) -> str:
+def wrong_type(document: Mapping[str, object]) -> str:
     """The first key whose type makes the client ignore the whole file, ours within it; empty where none is known."""
     permissions = document.get("permissions")
     env = document.get("env")
@@ -130,24 +154,38 @@ def _managed_paths(folder: Path) -> list[Path]:
 
 def _read(paths: Sequence[Path]) -> SettingsFiles:
     documents: list[Document] = []
-    problems: list[str] = []
+    unreadable: list[Unreadable] = []
     for path in paths:
         try:
-            document = _object(path.read_bytes(), plist=path.suffix == ".plist")
+            document = _object(read_small(path), plist=path.suffix == ".plist")
         except (FileNotFoundError, NotADirectoryError):
             continue
+        except json.JSONDecodeError as error:
+            unreadable.append(Unreadable(path, "not JSON", error.lineno))
         except (OSError, ValueError) as error:
-            problems.append(f"{path}: {_reason(error)}")
-            continue
-        documents.append((path, document))
-    return SettingsFiles(tuple(documents), tuple(problems))
+            unreadable.append(Unreadable(path, _reason(error)))
+        else:
+            documents.append((path, document))
+    return SettingsFiles(tuple(documents), tuple(unreadable))
+
+
+def read_small(path: Path) -> bytes:
+    """The content of a settings file. Raises OSError for what is none: a folder, a pipe, more than 64 MiB."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(0, "not a file")
+    with path.open("rb") as opened:
+        content = opened.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise OSError(0, f"larger than {LARGEST_FILE // 2**20} MiB")
+    return content
 
 
 def _object(content: bytes, *, plist: bool = False) -> dict[str, object]:
     if not content.strip():
         return {}
     try:
-        value = plistlib.loads(content) if plist else json.loads(content)
+        value = plistlib.loads(content) if plist else json.loads(content.decode("utf-8-sig"))
     except (plistlib.InvalidFileException, ExpatError, RecursionError) as error:
         raise ValueError("not a property list") from error
     if not isinstance(value, dict):
@@ -161,4 +199,6 @@ def _reason(error: Exception) -> str:
         return error.strerror or type(error).__name__
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON, line {error.lineno}"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
     return "not a settings object"

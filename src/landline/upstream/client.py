@@ -103,7 +103,7 @@ class UpstreamClient:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> UpstreamAnswer:
         """Sends and waits for the headers of the answer. Raises LandlineError when there are none."""
-        return await self._request("POST", url, body, headers)
+        return await self.request("POST", url, body, headers)
 
     async def get(self, url: str, headers: Mapping[str, str], *, timeout_s: float) -> tuple[int, bytes]:
         """Status and body of a small answer. Raises LandlineError."""
@@ -119,7 +119,8 @@ class UpstreamClient:
         """Closes idle connections; those in use end with their answers."""
         self._pool.close()
 
-    async def _request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> UpstreamAnswer:
+    async def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> UpstreamAnswer:
+        """Sends any request and waits for the headers of its answer. Raises LandlineError when there are none."""
         try:
             address, connection = await self._pool.request(method, url, body, {**_IDENTITY, **headers})
         except SilenceError:
@@ -132,7 +133,7 @@ class UpstreamClient:
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float
     ) -> tuple[int, bytes]:
         try:
-            async with asyncio.timeout(timeout_s), await self._request(method, url, body, headers) as answer:
+            async with asyncio.timeout(timeout_s), await self.request(method, url, body, headers) as answer:
                 return answer.status, await answer.body(SMALL_BODY_LIMIT)
         except TimeoutError:
             raise _silent(url) from None

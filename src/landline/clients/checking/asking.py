@@ -251,7 +251,7 @@ class Asker:
                     await answer.pour(fold.feed)
                     await answer.finish()
                 else:
-                    fold.problem = _refusal(answer.status, await answer.body())
+                    fold.problem = refusal_text(answer.status, await answer.body())
         except LandlineError as error:
             fold.problem = error.text
         folded = fold.answer(room)
@@ -284,7 +284,8 @@ def json_object(text: str | bytes) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-def _refusal(status: int, body: bytes) -> str:
+def refusal_text(status: int, body: bytes) -> str:
+    """What an error said, or its status."""
     try:
         return msgspec.json.decode(body, type=_Refusal).error.message or f"HTTP {status}"
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -5,6 +5,8 @@ Reads a stream of chat completions as it stands: no thinking is split off, no ar
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 from msgspec import Struct
 
@@ -27,7 +29,7 @@ class RawCall(Struct, frozen=True):
 
 
 class RawAnswer(Struct, frozen=True, kw_only=True):
-    """`cached` is None where the backend did not say it. `problem` is what an error said."""
+    """`cached` is None where the backend did not say it. `problem` is what an error said. Times since the request."""
 
     text: str = ""
     thinking: str = ""
@@ -37,6 +39,8 @@ class RawAnswer(Struct, frozen=True, kw_only=True):
     output: int = 0
     cached: int | None = None
     problem: str = ""
+    first_s: float = 0.0
+    total_s: float = 0.0
 
 
 class _Fold:
@@ -49,6 +53,8 @@ class _Fold:
         self._usage: ChunkUsage | None = None
         self._size = 0
         self._ended = False
+        self._began = time.monotonic()
+        self._first_s = 0.0
         self.problem = ""
 
     def feed(self, piece: bytes) -> bool:
@@ -75,6 +81,8 @@ class _Fold:
                 self._add(choice.delta)
 
     def _add(self, delta: Delta) -> None:
+        if delta.content or delta.reasoning or delta.reasoning_content or delta.tool_calls:
+            self._first_s = self._first_s or time.monotonic() - self._began
         if isinstance(delta.content, str):
             self._text.append(delta.content)
         self._thinking.append(delta.reasoning or delta.reasoning_content or "")
@@ -97,6 +105,8 @@ class _Fold:
             output=usage.completion_tokens or 0,
             cached=details.cached_tokens if details else None,
             problem=self.problem or ("" if self._ended or self._finish else BROKEN_OFF),
+            first_s=self._first_s,
+            total_s=time.monotonic() - self._began,
         )
 
 

@@ -51,7 +51,7 @@ async def own_bench(settings: Settings) -> AsyncGenerator[Bench]:
         model = _served(running.model, backend.served, backend.kind)
         asker = Asker(running.url, token=running.token, model=model, silence_s=LONGEST_SILENCE_S)
         with closing(asker):
-            async with _bench(asker, await _facts(backend, model), backend) as bench:
+            async with _bench(asker, await server_facts(backend, model), backend) as bench:
                 yield bench
 
 
@@ -71,7 +71,7 @@ async def remote_bench(settings: Settings, gateway: str, *, direct: bool) -> Asy
             with closing(_client()) as client:
                 await probe(backend, client)
             _must_answer(backend)
-            facts = msgspec.structs.replace(await _facts(backend, model), window=windows[model])
+            facts = msgspec.structs.replace(await server_facts(backend, model), window=windows[model])
         else:
             backend, facts = None, await _told(base, token, model, windows[model])
         async with _bench(asker, facts, backend) as bench:
@@ -87,7 +87,8 @@ async def _bench(asker: Asker, server: Server, backend: Backend | None) -> Async
         yield Bench(asker, server, direct)
 
 
-async def _facts(backend: Backend, model: str) -> Server:
+async def server_facts(backend: Backend, model: str) -> Server:
+    """What is known of a backend that was probed, and of one of its models."""
     dialect = backend.dialect(model)
     return _server(
         Server(
