@@ -156,6 +156,34 @@ async def test_a_project_wins_over_the_user_and_its_file_is_named(setup: Setup, 
     assert_loop(await mended(setup, broken))
 
 
+@pytest.mark.parametrize("name", ["settings.json", "settings.local.json"])
+async def test_a_project_does_not_decide_where_the_token_goes(
+    setup: Setup, server: ModelServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A stranger's project points elsewhere: what answers there is looked at, without the user's token or key."""
+    monkeypatch.setattr("landline.clients.doctor.gathering.is_loopback", lambda host: False)
+    setup.user(good_env(CLOSED) | {"ANTHROPIC_AUTH_TOKEN": "canary-of-the-user"})
+    setup.write(f"project/.claude/{name}", {"env": {"ANTHROPIC_BASE_URL": server.url}})
+    settings = Settings(gateway=Gateway(keys=("canary-of-the-gateway",)), backend=Backend(url=CLOSED, key="canary-too"))
+    for quick in (True, False):
+        doctored = await setup.doctor(settings=settings, quick=quick)
+        assert "not sent there" in doctored.not_tried["request"]
+    assert server.requests
+    assert not any("canary" in str(request.headers) + str(request.body) for request in server.requests)
+    # A file that brings its own token along may have it sent where it says.
+    own = {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_AUTH_TOKEN": "of-the-project"}
+    setup.write(f"project/.claude/{name}", {"env": own})
+    await setup.doctor(settings=settings)
+    assert any("of-the-project" in str(request.headers) for request in server.requests)
+
+
+async def test_our_own_key_is_for_our_own_gateway(setup: Setup, strict: StrictServer) -> None:
+    setup.user(good_env(strict.url))
+    settings = Settings(gateway=Gateway(keys=("canary-of-the-gateway",), port=9), backend=Backend(url=CLOSED))
+    await setup.doctor(settings=settings, quick=False)
+    assert not any("canary" in str(request.headers) for request in strict.requests)
+
+
 async def test_managed_settings_are_read_and_never_changed(setup: Setup, gateway: GatewayClient) -> None:
     setup.user(good_env(gateway.url))
     env = {"env": {"ANTHROPIC_BASE_URL": CLOSED}}

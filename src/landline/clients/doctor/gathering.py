@@ -17,7 +17,7 @@ import msgspec
 from landline.clients.claude_code import is_loopback
 from landline.clients.doctor.asking_servers import ask_as_client, look_at, look_at_server
 from landline.clients.doctor.model_probes import probe_model
-from landline.clients.doctor.settings_in_force import SettingsInForce, read_settings
+from landline.clients.doctor.settings_in_force import Origin, SettingsInForce, read_settings
 from landline.clients.doctor.state import Asked, Client, ModelServer, Place, State, is_url, sent_model
 from landline.clients.install import default_cache, find_claude
 from landline.config.settings import Settings
@@ -28,6 +28,8 @@ from landline.upstream.families import known_families
 CONNECT_S = 1.0
 SILENCE_S = 600.0  # probes have limits of their own
 MOST_CANDIDATES = 4
+OF_THE_PROJECT = frozenset({Origin.PROJECT, Origin.LOCAL})
+WITHHELD = "its address stands in a file of the project: your token is not sent there"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,7 @@ async def gather(where: Where, settings: Settings, *, begin: Callable[[str], Non
         gateway_key=_own_key(settings),
         quick=where.quick,
     )
-    if where.quick:
+    if where.quick or is_strangers(found):
         return state
     return await _with_probes(where, settings, state, begin)
 
@@ -94,15 +96,16 @@ async def _places(
     where: Where, settings: Settings, found: SettingsInForce, client: UpstreamClient
 ) -> tuple[Place, Place | None]:
     """The gateway that should be talked to, and what the client's own base URL leads to."""
-    key = _own_key(settings) or found.text("ANTHROPIC_AUTH_TOKEN")
-    set_to = found.text("ANTHROPIC_BASE_URL")
-    named = where.gateway or own_address(settings)
+    set_to = found.text("ANTHROPIC_BASE_URL").rstrip("/")
+    named, own = where.gateway or own_address(settings), _own_key(settings) or found.text("ANTHROPIC_AUTH_TOKEN")
     if not is_url(set_to):
-        return await look_at(named, client, key=key), None
-    pointed_at = await _behind(set_to.rstrip("/"), client, key)
+        return await look_at(named, client, key=own), None
+    # Our own key is for our own gateway; another address gets what the client would send it, if that.
+    theirs = "" if is_strangers(found) else found.text("ANTHROPIC_AUTH_TOKEN")
+    pointed_at = await _behind(set_to, client, own if root_of(set_to) == named else theirs)
     if not where.gateway or pointed_at.url == named:
         return pointed_at, pointed_at
-    return await look_at(named, client, key=key), pointed_at
+    return await look_at(named, client, key=own), pointed_at
 
 
 async def _behind(url: str, client: UpstreamClient, key: str) -> Place:
@@ -145,7 +148,7 @@ async def _better(
     ]
     wanted = [url for url in (where.gateway, *map(root_of, others), own_address(settings)) if url and url != target.url]
     for url in list(dict.fromkeys(wanted))[:MOST_CANDIDATES]:
-        if (await look_at(url, client, key=_own_key(settings))).is_landline:
+        if (await look_at(url, client, key="")).is_landline:
             return url
     return ""
 
@@ -155,12 +158,26 @@ async def _asked(target: Place, found: SettingsInForce, model: str, client: Upst
     set_to = found.text("ANTHROPIC_BASE_URL")
     if not target.answers:
         return Asked()
+    if is_strangers(found):
+        return Asked(problem=WITHHELD, telling=False)
     asked = await ask_as_client(set_to.rstrip("/") if is_url(set_to) else target.url, client, found, model=model)
     if asked.status != 404 or target.is_landline:
         return asked
     served = next((served.id for served in target.models), "")
     other = await ask_as_client(target.url, client, found, model=served)
     return msgspec.structs.replace(asked, telling=other.status == 200)
+
+
+def is_strangers(found: SettingsInForce) -> bool:
+    """Whether files of the project name another machine, and the token or key is the user's, from elsewhere.
+
+    Whoever wrote the project does not decide where the user's token goes (decision 0006).
+    """
+    value = found.value("ANTHROPIC_BASE_URL")
+    if value is None or value.origin not in OF_THE_PROJECT or is_loopback(_host(value.text)):
+        return False
+    secrets = [found.value(name) for name in ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")]
+    return any(secret is not None and secret.origin not in OF_THE_PROJECT for secret in secrets)
 
 
 def own_address(settings: Settings) -> str:

@@ -73,7 +73,7 @@ def request(state: State) -> Outcome:
     if not state.target.answers:
         return Skipped("nothing answers at the gateway's address")
     if not asked.telling:
-        return Skipped("this server counts no tokens, and --quick asks no model")
+        return Skipped(asked.problem if not asked.status else "this server counts no tokens, and --quick asks no model")
     if asked.status in FINE_STATUSES and not asked.problem:
         return Passed("tokens of a small request were counted" if asked.counted_only else "a stream began")
     if asked.status in {401, 403}:
