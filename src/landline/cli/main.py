@@ -19,6 +19,7 @@ VERBS = {
     "check": "Tell whether a served model is good enough for an agent.",
     "doctor": "Find what is wrong in a client's setup, and mend it.",
     "settings": "Point a client at a gateway for good, and put its files back.",
+    "report": "Print what a bug report needs, without bodies and keys.",
     "watch": "Show what a running gateway does now.",
     "config": "Show the settings in force and where each came from.",
     "trust": "Let this project's landline.toml set backend, keys and address.",

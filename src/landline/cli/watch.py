@@ -110,8 +110,11 @@ def _address(gateway: str | None, settings: Settings) -> str:
     """The gateway that was named, or the one that these settings would start."""
     from landline.clients.remote_gateway import gateway_base
 
-    if gateway is not None:
-        return gateway_base(gateway)
+    return own_address(settings) if gateway is None else gateway_base(gateway)
+
+
+def own_address(settings: Settings) -> str:
+    """Of the gateway that these settings would start. Raises SettingsError where they leave the port open."""
     own = settings.gateway
     if own.port == 0:
         raise SettingsError("gateway.port is 0, so the port is not known.", hint="Name the gateway with --gateway URL.")
