@@ -82,16 +82,13 @@ class Delivery:
         if self._on_first is not None:
             self._on_first()
             self._on_first = None
-            if not self.opened:
-                self._open()
-        self._last = self._loop.time()
-        return self._client.write(data, last=last)
+        return self._put(data, last=last)
 
-    def _beat(self) -> None:
+    def _put(self, data: bytes, *, last: bool = False) -> bool:
         if not self.opened:
             self._open()
         self._last = self._loop.time()
-        self._client.write(self._encoder.heartbeat())
+        return self._client.write(data, last=last)
 
     def fail(self, error: LandlineError, exchange: Exchange) -> None:
         """Ends the answer with one error event; where it is not open yet, raises the error for an HTTP answer."""
@@ -131,12 +128,12 @@ class Delivery:
                 self._owner.cancel()
                 return
         if not self.opened:
-            self._beat()
+            self._put(self._encoder.heartbeat())
 
     def _look(self) -> None:
         """The timer: beats after a silence, else looks again when the silence would be long enough."""
         silent_s = self._loop.time() - self._last
         if silent_s >= self._heartbeat_s:
-            self._beat()
+            self._put(self._encoder.heartbeat())
             silent_s = 0.0
         self._timer = self._loop.call_later(max(self._heartbeat_s - silent_s, 0.01), self._look)
