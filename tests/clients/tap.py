@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from tests.fakes.listener import Listener
+
 READ_SIZE = 65536
 
 
@@ -89,36 +91,16 @@ class _Answering:
         self._waiting.pop(0)
 
 
-class Tap:
+class Tap(Listener):
     """`async with Tap(gateway.url) as tap: ... tap.url ... tap.spoken`. Knows no HEAD: its answers have no body."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         address = urlsplit(url)
         self._host, self._port = address.hostname, address.port
         self.spoken: list[Spoken] = []
-        self.url = ""
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Tap:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._carry(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(self._host, self._port)
         waiting: list[Spoken] = []
         asking, answering = _Asking(self.spoken, waiting), _Answering(waiting)

@@ -38,12 +38,13 @@ def report(*, gateway: str | None, backend: str | None, full: bool, output: Path
     import json
     import os
 
+    document = _document(gateway, backend, full=full)  # first: what it raises leaves no empty file behind
     if output is None:
-        emit(_document(gateway, backend, full=full), as_json=True)
+        emit(document, as_json=True)
         return
     try:
         with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w", encoding="utf-8") as file:
-            json.dump(_document(gateway, backend, full=full), file, indent=2, ensure_ascii=False)
+            json.dump(document, file, indent=2, ensure_ascii=False)
             file.write("\n")
     except OSError as error:
         raise SettingsError(f"{output} cannot be written: {error.strerror}.", hint="Name another file.") from error
@@ -89,12 +90,12 @@ def _document(gateway: str | None, backend: str | None, *, full: bool) -> dict[s
 
 def _snapshot(address: str, settings: Settings) -> tuple[Snapshot | None, str]:
     """What the gateway did last, or why that is not known."""
-    from landline.cli.watch import own_address
+    from landline.cli.watch import gateway_address
     from landline.clients.live_gateway import live_answer, read_snapshot
 
     key = settings.gateway.keys[0] if settings.gateway.keys else ""
     try:
-        base_url = address or own_address(settings)
+        base_url = gateway_address(address or None, settings)
         return read_snapshot(live_answer(base_url, key=key), base_url), ""
     except LandlineError as error:
         return None, error.message

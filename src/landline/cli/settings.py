@@ -65,9 +65,8 @@ def _target(gateway: str | None, model: str | None) -> Target:
     """The gateway as it runs now. Raises LandlineError."""
     import os
 
-    from landline.clients.doctor.gathering import own_address
     from landline.clients.launching import Target
-    from landline.clients.remote_gateway import gateway_base, served_models
+    from landline.clients.remote_gateway import gateway_base, own_address, served_models
     from landline.config.sources import load_settings
 
     loaded = load_settings(flags={"models.default": model}, environ=os.environ, cwd=Path.cwd()).settings

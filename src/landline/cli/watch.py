@@ -41,7 +41,7 @@ def watch(*, gateway: str | None, as_json: bool, once: bool, interval: float) ->
     from landline.config.sources import load_settings
 
     settings = load_settings(flags={}, environ=os.environ, cwd=Path.cwd()).settings
-    base_url = _address(gateway, settings)
+    base_url = gateway_address(gateway, settings)
     live = not once and (as_json or sys.stdout.isatty())
     try:
         for text in _looks(base_url, settings, as_json=as_json, interval_s=interval if live else 0):
@@ -106,17 +106,12 @@ def _view(shown: object, base_url: str, *, whole: bool) -> str:
     return "\n".join(fitted(lines, columns=columns, rows=rows)) + "\n"
 
 
-def _address(gateway: str | None, settings: Settings) -> str:
-    """The gateway that was named, or the one that these settings would start."""
-    from landline.clients.remote_gateway import gateway_base
+def gateway_address(gateway: str | None, settings: Settings) -> str:
+    """The gateway that was named, or the one that these settings would start. Raises SettingsError."""
+    from landline.clients.remote_gateway import gateway_base, own_address
 
-    return own_address(settings) if gateway is None else gateway_base(gateway)
-
-
-def own_address(settings: Settings) -> str:
-    """Of the gateway that these settings would start. Raises SettingsError where they leave the port open."""
-    own = settings.gateway
-    if own.port == 0:
+    if gateway is not None:
+        return gateway_base(gateway)
+    if settings.gateway.port == 0:
         raise SettingsError("gateway.port is 0, so the port is not known.", hint="Name the gateway with --gateway URL.")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(own.host, own.host)  # noqa: S104 - where it listens, not we
-    return f"http://[{host}]:{own.port}" if ":" in host else f"http://{host}:{own.port}"
+    return own_address(settings)

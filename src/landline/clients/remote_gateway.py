@@ -10,6 +10,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from landline.clients.claude_code import is_loopback
+from landline.config.settings import Settings
 from landline.errors import ErrorKind, LandlineError, SettingsError
 
 _BYTES_READ = 4 * 1024 * 1024
@@ -87,3 +88,10 @@ def _models(body: object, base_url: str) -> tuple[ServedModel, ...]:
     if not models:
         raise _no_list(base_url)
     return tuple(models)
+
+
+def own_address(settings: Settings) -> str:
+    """Where `landline serve` listens by these settings."""
+    own = settings.gateway
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(own.host, own.host)  # noqa: S104 - where it listens, not we
+    return f"http://[{host}]:{own.port}" if ":" in host else f"http://{host}:{own.port}"

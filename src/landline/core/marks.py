@@ -14,7 +14,7 @@ class Marks:
     def __init__(self, marks: Iterable[str]) -> None:
         known = sorted(set(marks), key=len, reverse=True)
         self.firsts = tuple(dict.fromkeys(mark[0] for mark in known))
-        """Characters; in a text without them no mark stands or begins. Looked for one by one: a pattern costs twice."""
+        """Characters; in a text without them no mark stands or begins."""
         kinds = re.escape("".join(self.firsts))
         starts = re.compile(f"[{kinds}]" if known else r"(?!)")
         self._first, self._starts = starts.search, starts.finditer

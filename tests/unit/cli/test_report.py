@@ -85,3 +85,11 @@ def test_the_file_is_the_users_own_and_never_written_over(home: Path) -> None:
     nowhere = report("-o", "no/such/folder/report.json")
     assert nowhere.exit_code == 2
     assert "No such file" in nowhere.stderr
+
+
+def test_a_report_that_cannot_be_made_leaves_no_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANDLINE_GATEWAY_PORT", "a port")
+    told = report("-o", "report.json")
+    assert told.exit_code == 2
+    assert "LANDLINE_GATEWAY_PORT" in told.stderr
+    assert not (home / "report.json").exists()

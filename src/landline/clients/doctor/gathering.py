@@ -20,6 +20,7 @@ from landline.clients.doctor.model_probes import probe_model
 from landline.clients.doctor.settings_in_force import Origin, SettingsInForce, read_settings
 from landline.clients.doctor.state import Asked, Client, ModelServer, Place, State, is_url, sent_model
 from landline.clients.install import default_cache, find_claude
+from landline.clients.remote_gateway import own_address
 from landline.config.settings import Settings
 from landline.upstream.backend import base_url
 from landline.upstream.client import UpstreamClient
@@ -178,13 +179,6 @@ def is_strangers(found: SettingsInForce) -> bool:
         return False
     secrets = [found.value(name) for name in ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")]
     return any(secret is not None and secret.origin not in OF_THE_PROJECT for secret in secrets)
-
-
-def own_address(settings: Settings) -> str:
-    """Where `landline serve` listens by these settings."""
-    own = settings.gateway
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(own.host, own.host)  # noqa: S104 - where it listens, not we
-    return f"http://[{host}]:{own.port}" if ":" in host else f"http://{host}:{own.port}"
 
 
 def root_of(url: str) -> str:
