@@ -19,6 +19,8 @@ from landline.core.events import (
 )
 from landline.core.model import Block, StopReason, Text, Thinking, ToolUse, Usage
 
+JOINED = 256  # tokens
+
 
 class Answer(Struct, frozen=True):
     """A whole answer: the blocks in their order, why it ended, and what it cost."""
@@ -103,6 +105,7 @@ class Kept(Tally):
         self.size = 0
         self._limit = limit
         self._fold: Fold | None = Fold()
+        self._words: list[str] = []  # the youngest of the open block, not in the fold yet
 
     def wanted(self) -> None:
         """Somebody waits for it: it is kept whatever its length, as every answer that leaves whole."""
@@ -118,12 +121,17 @@ class Kept(Tally):
         return None if self._fold is None else self._fold.answer
 
     def push(self, events: list[Event]) -> None:
+        first = events[0]
+        if len(events) == 1 and type(first) is BlockDelta and len(self._words) < JOINED:
+            self._words.append(first.text)
+            return
         super().push(events)
+        words, self._words = "".join(self._words), []
         if self._fold is None:
             return
-        for event in events:
-            if type(event) is BlockDelta:
-                self.size += len(event.text)
+        if words:
+            events = [BlockDelta(self._fold.index, words), *events]
+        self.size += sum([len(event.text) for event in events if type(event) is BlockDelta])
         if self.size > self._limit:
             self._fold = None
         else:

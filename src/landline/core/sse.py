@@ -30,6 +30,15 @@ class SSEDecoder:
         self._pieces: list[bytes] = []  # an unfinished event that spans many reads
         self._size = 0
 
+    def only(self, data: bytes) -> bytes | None:
+        """What `feed` would give, for reads that are one whole event of one `data: ` line, as nearly all of an answer.
+
+        None: not such a read, and to be fed.
+        """
+        if self._rest or self._pieces or data[:6] != b"data: " or data[-1] != 10 or b"\r" in data:
+            return None
+        return data[6:-2] if data.find(b"\n") == len(data) - 2 else None
+
     def feed(self, data: bytes) -> list[Frame]:
         """Complete events in `data` and what was kept. Raises FrameTooLarge."""
         if self._pieces:

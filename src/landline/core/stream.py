@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar, Protocol, cast
+
+from msgspec import Struct
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, Event
 
 LONG_RUN = 8  # deltas of one block in one read
+LOOKED_AT_LATEST = 4_000  # characters that leave unseen
 
 
 class StreamDecoder(Protocol):
@@ -37,6 +40,13 @@ class Transform(Protocol):
     def push(self, events: list[Event]) -> list[Event]: ...
 
 
+class Patience(Struct, frozen=True):
+    """So many characters, as long as none of them is among `but`."""
+
+    characters: int = LOOKED_AT_LATEST
+    but: tuple[str, ...] = ()
+
+
 class Watcher(Protocol):
     """A transform that reads words, but mostly has nothing to do with them."""
 
@@ -46,6 +56,10 @@ class Watcher(Protocol):
         The rest is held back. None: it has done nothing, and must be shown the events. `text` is that of one delta, or
         of several in a row.
         """
+        ...
+
+    def patience(self) -> Patience | None:
+        """What of the words to come it need not see before they leave; they are shown later. None: it wants all."""
         ...
 
 
@@ -67,14 +81,17 @@ class Pipeline:
     """Decoder and transforms of one answer.
 
     Nearly all of an answer are deltas of one open block. Where that is text or thinking, they are shown to no transform
-    that does not read them.
+    that does not read them, and to those that only watch, many at once.
     """
 
     def __init__(self, decoder: StreamDecoder, transforms: Sequence[Transform]) -> None:
         self._decoder = decoder
         self._transforms = tuple(transforms)
-        self._readers = tuple([(at, _watching(one)) for at, one in enumerate(self._transforms) if one.reads_text])
+        self._readers = tuple([(at, _watcher(one)) for at, one in enumerate(self._transforms) if one.reads_text])
         self._in_words = False  # the open block is text or thinking
+        self._unseen: list[str] = []  # words of it that left before they were shown
+        self._room = 0  # characters that still may
+        self._seen_first: tuple[str, ...] = ()  # characters that may not
 
     def feed(self, data: bytes) -> list[Event]:
         return self._through(self._decoder.feed(data))
@@ -88,17 +105,50 @@ class Pipeline:
         first, last = events[0], events[-1]
         if type(first) is not BlockDelta or type(last) is not BlockDelta or first.index != last.index:
             return self._mixed(events)
+        text = first.text if len(events) == 1 else _text(events)
+        if len(text) <= self._room:
+            for character in self._seen_first:
+                if character in text:
+                    break
+            else:  # nearly always
+                self._unseen.append(text)
+                self._room -= len(text)
+                return events
         if not self._in_words:
             return self._push(events, 0)
-        said = text = first.text if len(events) == 1 else _text(events)
-        for at, leaves in self._readers:
-            left = leaves(text)
+        return self._watched(events, text)
+
+    def _watched(self, events: list[Event], text: str) -> list[Event]:
+        """Words of the open block, shown to those who read them."""
+        self._show()
+        said, index = text, cast("BlockDelta", events[0]).index
+        for at, watcher in self._readers:
+            left = watcher.leaves(text) if watcher is not None else None
             if left is None:
-                return self._push(events if text is said else [BlockDelta(first.index, text)], at)
+                return self._push(events if text is said else [BlockDelta(index, text)], at)
             if not left:
                 return []
             text = left
-        return events if text is said else [BlockDelta(first.index, text)]
+        self._be_patient()
+        return events if text is said else [BlockDelta(index, text)]
+
+    def _be_patient(self) -> None:
+        room, seen_first = LOOKED_AT_LATEST, ()
+        for _, watcher in self._readers:
+            patience = watcher.patience() if watcher is not None else None
+            if patience is None:
+                return
+            room, seen_first = min(room, patience.characters), seen_first + patience.but
+        self._room, self._seen_first = room, seen_first
+
+    def _show(self) -> None:
+        """What left unseen. Nobody minds it, or holds any of it back: that was asked before."""
+        self._room = 0
+        if self._unseen:
+            text, self._unseen = "".join(self._unseen), []
+            for _, watcher in self._readers:
+                if watcher is not None:
+                    watcher.leaves(text)
 
     def _mixed(self, events: list[Event]) -> list[Event]:
         """Beginnings and ends of blocks among the deltas. A long run of words leaves as words do, behind its first."""
@@ -116,6 +166,7 @@ class Pipeline:
         return out + self._push(events[begun:], 0) if begun else self._push(events, 0)
 
     def _push(self, events: list[Event], first: int) -> list[Event]:
+        self._show()
         for transform in self._transforms[first:]:
             if not events:
                 break  # held back
@@ -127,10 +178,6 @@ def _text(words: list[Event]) -> str:
     return "".join([delta.text for delta in cast("list[BlockDelta]", words)])
 
 
-def _watching(transform: Transform) -> Callable[[str], str | None]:
+def _watcher(transform: Transform) -> Watcher | None:
     """Asked for by name: `isinstance` with a protocol takes 15 us, for every answer."""
-    return cast("Watcher", transform).leaves if hasattr(transform, "leaves") else _nothing
-
-
-def _nothing(text: str) -> str | None:
-    return None
+    return cast("Watcher", transform) if hasattr(transform, "leaves") else None

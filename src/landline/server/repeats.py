@@ -27,7 +27,7 @@ KEPT_CALLS = 256
 KEPT_CHARACTERS = 8 * 2**20  # of all finished answers
 NOTICE_S = 0.05  # for a server to see that the connection of a replaced call was closed
 ANSWER_LIMIT = 256 * 1024  # characters of one answer
-KEPT_RUNNING = 32  # answers that are kept while they run: each may take 4 MB, as every token of it is a string
+KEPT_RUNNING = 32  # answers that are kept while they run: each may take 1 MB, at four bytes a character
 
 
 class Turn:

@@ -12,12 +12,14 @@ from typing import ClassVar
 from landline.core.events import BlockDelta, BlockKind, BlockStart, Event, ResponseEnd, ResponseStart
 from landline.core.exchange import Notes
 from landline.core.model import Conversation, Role, StopReason, ToolUse
+from landline.core.stream import Patience
 
 MOST_READ = 4_000  # characters of the answer
 CLAIMED = (
     "the answer says that something was read, run or changed, but no tool was called: the model tells of tools instead "
     "of using them"
 )
+_PATIENCE = Patience()
 _CLAIM = re.compile(
     r"\bI(?:'ve|’ve| have)(?: (?:just|now|already|successfully|carefully))? "
     r"(?:read|run|executed|created|edited|updated|written|modified|deleted|fixed|searched|opened|installed|tested)\b",
@@ -45,6 +47,9 @@ class NoticeClaims:
         self._in_text = self._called = False
         self._pieces: list[str] = []
         self._size = 0
+
+    def patience(self) -> Patience:
+        return _PATIENCE
 
     def leaves(self, text: str) -> str | None:
         if self._in_text and self._size < MOST_READ:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, Event, ResponseStart
 from landline.core.marks import Marks
-from landline.core.stream import Transform
+from landline.core.stream import Patience, Transform
 from landline.transforms.reasoning import SplitThinking
 
 
@@ -28,7 +28,7 @@ class Recovery:
     ) -> None:
         self._make = make
         self._marks = marks
-        self._firsts = marks.firsts
+        self._patience = Patience(but=marks.firsts)
         self._alone = alone
         self._inner: tuple[Transform, ...] = () if asleep else make()
         self._asleep = asleep
@@ -47,22 +47,16 @@ class Recovery:
             return splitting.in_text
         return False if self._thought else None
 
+    def patience(self) -> Patience | None:
+        return self._patience if self._asleep and self._said and not self._held else None
+
     def leaves(self, text: str) -> str | None:
-        if self._said and not self._held:
-            for first in self._firsts:
-                if first in text:
-                    break
-            else:  # nearly always
-                if self._said != "x" or "\n" in text:
-                    self._remember(text)
-                return text
-        elif not self._asleep:
+        if not self._asleep:
             return text if all(one.passes(text) for one in self._inner) else None  # type: ignore[attr-defined]
-        elif not self._said:
+        if not self._said:
             return None
-        else:
-            text = self._held + text
-        mark = self._marks.search(text)
+        text = self._held + text if self._held else text
+        mark = self._marks.look(text)
         if mark is None:
             self._held = ""
         elif (held := text[mark.start() :]) in self._marks.unfinished:

@@ -13,6 +13,7 @@ import msgspec
 from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, Event, ResponseEnd, ResponseStart
 from landline.core.exchange import Notes
 from landline.core.model import StopReason, Usage
+from landline.core.stream import Patience
 
 REPEATED = 6_000  # characters
 LONGEST_UNIT = 400  # characters that repeat
@@ -39,6 +40,9 @@ class EndRepetition:
         self._look_behind(LOOKED_AT_EVERY)
         self._usage = Usage()
         self._called = False
+
+    def patience(self) -> Patience:
+        return Patience(self._look_at - self._size - 1)
 
     def leaves(self, text: str) -> str | None:
         size = self._size + len(text)

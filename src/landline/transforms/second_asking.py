@@ -34,6 +34,7 @@ from landline.core.model import (
     Tools,
     replace_messages,
 )
+from landline.core.stream import Patience
 from landline.families.tool_parsers.toolbox import RequestTools
 from landline.transforms.unusable_calls import INCOMPLETE, NO_OBJECT, unusable
 from landline.transforms.whole_arguments import continued
@@ -48,6 +49,7 @@ ARGUMENTS = (
     "<system-reminder>\nCall {tool} now. Write only the arguments of the call, all that its parameters ask for, as one "
     "JSON object.\n</system-reminder>"
 )
+_PATIENCE = Patience()
 NUDGED = "the model was asked to go on: its turn had ended in thinking"
 
 
@@ -140,6 +142,9 @@ class NoticePlan:
     def plan(self) -> str:
         """The thinking of an answer that was nothing else; empty for one that spoke, or thought too long."""
         return "".join(self._pieces) if self._open and self._size <= LONGEST_PLAN else ""
+
+    def patience(self) -> Patience:
+        return _PATIENCE
 
     def leaves(self, text: str) -> str | None:
         if self._open and self._size <= LONGEST_PLAN:

@@ -12,7 +12,7 @@ DECODER = "landline.protocols.openai_chat.stream:ChatStreamDecoder"
 SSE = "landline.core.sse"
 
 _feed = SSEDecoder.feed
-_frame = ChatStreamDecoder._frame
+_piece = ChatStreamDecoder._piece
 _chunk = ChatStreamDecoder._chunk
 _choice = ChatStreamDecoder._choice
 
@@ -60,9 +60,9 @@ def _nothing_kept(decoder: SSEDecoder, data: bytes) -> list[Frame]:
     return frames
 
 
-def _errors_passed_over(decoder: ChatStreamDecoder, frame: Frame) -> None:
-    if b'"error"' not in frame.data and frame.event != b"error":
-        _frame(decoder, frame)
+def _errors_passed_over(decoder: ChatStreamDecoder, chunk: Chunk) -> None:
+    if chunk.error is None and chunk.object != "error":
+        _piece(decoder, chunk)
 
 
 def _told_each_time(decoder: ChatStreamDecoder, error: ResponseError) -> None:
@@ -100,7 +100,7 @@ ABLATIONS = (
     Ablation("stream_rest_of_read", "half an event waits for the next read", f"{SSE}:SSEDecoder.feed", _nothing_kept),
     Ablation("stream_event_lines", "all lines of an event are read", f"{SSE}:_parse", _first_line_only),
     Ablation("stream_line_ends", "CR and CRLF end lines", f"{SSE}:SSEDecoder._feed_any_line_end", _line_feeds_only),
-    Ablation("stream_error_chunk", "an error in the stream is looked for", f"{DECODER}._frame", _errors_passed_over),
+    Ablation("stream_error_chunk", "an error in the stream is looked for", f"{DECODER}._piece", _errors_passed_over),
     Ablation(
         "stream_error_words",
         "the words of an error are kept",

@@ -16,7 +16,7 @@ from landline.core.events import (
     ResponseError,
     ResponseStart,
 )
-from landline.core.fold import Fold, Tally
+from landline.core.fold import Fold, Kept, Tally
 from landline.core.grammar import Grammar
 from landline.core.model import StopReason, Text, Thinking, ToolUse, Usage
 
@@ -103,3 +103,20 @@ def test_a_failed_answer_has_no_blocks() -> None:
 
 def test_fresh_tokens_are_never_negative() -> None:
     assert (USAGE.fresh, Usage(prompt=3, cached=5).fresh) == (6, 0)
+
+
+@pytest.mark.parametrize("tokens", [1, 3, 700])
+@pytest.mark.parametrize("limit", [10, 1_000_000])
+def test_an_answer_that_is_kept_is_the_folded_one(tokens: int, limit: int) -> None:
+    words: list[list[Event]] = [[BlockDelta(0, f"{at} ")] for at in range(tokens)]
+    end: list[Event] = [BlockStop(0), ResponseEnd(StopReason.END_TURN, Usage())]
+    batches: list[list[Event]] = [[ResponseStart(), BlockStart(0, BlockKind.TEXT)], *words, end]
+    kept, fold = Kept(limit), Fold()
+    for batch in batches:
+        kept.push(batch)
+        fold.push(batch)
+    assert kept.over
+    assert kept.end == end[-1]
+    size = sum(len(f"{at} ") for at in range(tokens))
+    assert kept.whole == (size <= limit)
+    assert kept.answer == (fold.answer if kept.whole else None)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, Event, ResponseStart
-from landline.core.stream import Pipeline
+from landline.core.stream import Patience, Pipeline
 
 
 class Scripted:
@@ -38,6 +38,17 @@ class Watching:
 
 class WatchingText(Watching):
     reads_text: ClassVar[bool] = True
+
+
+class Patient(WatchingText):
+    """Wants to see words that hold a star before they leave, and all within ten characters."""
+
+    def leaves(self, text: str) -> str | None:
+        self.seen.append([BlockDelta(0, text)])
+        return text
+
+    def patience(self) -> Patience:
+        return Patience(10, ("*",))
 
 
 class Holding(Watching):
@@ -75,3 +86,41 @@ def test_who_comes_behind_one_that_holds_everything_back_is_not_asked() -> None:
     pipeline = Pipeline(Scripted(opened(BlockKind.TOOL_USE)), (Holding(), behind))
     assert pipeline.feed(b"") == []
     assert behind.seen == []
+
+
+def words(*texts: str) -> list[list[Event]]:
+    return [[BlockDelta(0, text)] for text in texts]
+
+
+def said(watching: Watching) -> list[str]:
+    return [event.text for batch in watching.seen for event in batch if isinstance(event, BlockDelta)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "shown"),
+    [
+        (["b", "c", "d", "*", "e"], ["a", "b", "cd", "*"]),
+        (["b", "123456789", "0", "e", "f"], ["a", "b", "1234567890", "e"]),
+        (["b", "12345678901", "e"], ["a", "b", "12345678901"]),
+    ],
+)
+def test_who_is_patient_sees_words_many_at_once(texts: list[str], shown: list[str]) -> None:
+    watching = Patient()
+    pipeline = Pipeline(Scripted(opened(BlockKind.TEXT), *words(*texts), [BlockStop(0)]), (watching,))
+    for batch in (opened(BlockKind.TEXT), *words(*texts), [BlockStop(0)]):
+        assert said(watching) == shown[: len(said(watching))]
+        assert pipeline.feed(b"") == batch
+    assert "".join(said(watching)) == "a" + "".join(texts)  # at the latest before the block ends
+    assert watching.seen[-1] == [BlockStop(0)]
+
+
+def test_patience_ends_with_the_block_also_within_one_read() -> None:
+    """Two long runs of words and a call in one read: nothing of the call is taken for words."""
+    run: list[Event] = [BlockDelta(0, "b")] * 9
+    second: list[Event] = [BlockStart(1, BlockKind.TEXT), *[BlockDelta(1, "c")] * 9, BlockStop(1)]
+    call: list[Event] = [BlockStart(2, BlockKind.TOOL_USE), BlockDelta(2, "{")]
+    batches = [[*opened(BlockKind.TEXT), *run, BlockStop(0), *second, *call], [BlockDelta(2, "}")]]
+    watching = Patient()
+    pipeline = Pipeline(Scripted(*batches), (watching,))
+    assert [pipeline.feed(b""), pipeline.feed(b"")] == batches
+    assert said(watching) == ["a", "b" * 9, "c", "c" * 8, "{", "}"]

@@ -74,3 +74,33 @@ def test_an_event_without_end_is_refused_at_the_limit() -> None:
 
 def test_what_is_written_is_read() -> None:
     assert decoded(frame(b"ping", b'{"a":"\xe5\x8c\x97"}')) == [Frame(b"ping", b'{"a":"\xe5\x8c\x97"}')]
+
+
+@pytest.mark.parametrize(
+    ("read", "line"),
+    [
+        (b'data: {"a":1}\n\n', b'{"a":1}'),
+        (b"data: \n\n", b""),
+        (b"", None),
+        (b"data: a\n", None),
+        (b"data: a\n\ndata: b\n\n", None),
+        (b"data: a\ndata: b\n\n", None),
+        (b"data: a\r\n\r\n", None),
+        (b"data: a\rb\n\n", None),
+        (b"data:a\n\n", None),
+        (b"event: x\ndata: a\n\n", None),
+        (b": a comment\n\n", None),
+        (b"\n\n", None),
+    ],
+)
+def test_a_read_that_is_one_event_is_told_from_all_others(read: bytes, line: bytes | None) -> None:
+    decoder = SSEDecoder()
+    assert decoder.only(read) == line
+    if line is not None:
+        assert decoder.feed(read) == [Frame(b"", line)]
+
+
+def test_behind_half_an_event_no_read_is_one_event_alone() -> None:
+    decoder = SSEDecoder()
+    decoder.feed(b"data: begun ")
+    assert decoder.only(b"data: a\n\n") is None

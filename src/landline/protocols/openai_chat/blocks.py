@@ -45,6 +45,10 @@ class BlockWriter:
         else:
             self._write(kind, text)
 
+    def more(self, kind: BlockKind, text: str) -> BlockDelta | None:
+        """What `text` would append, where it is that alone: words of the open block."""
+        return BlockDelta(self._index, text) if self._open is kind and not self._queue else None
+
     def call(self, call: Call, piece: str) -> None:
         """A piece (maybe empty) of the arguments of `call`."""
         if call.over:

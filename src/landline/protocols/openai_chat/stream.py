@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
-from landline.core.events import BlockKind, Event, ResponseEnd, ResponseError, ResponseStart
+from landline.core.events import BlockDelta, BlockKind, Event, ResponseEnd, ResponseError, ResponseStart
 from landline.core.exchange import Notes
 from landline.core.json_text import without_half_surrogates
 from landline.core.model import StopReason, Usage
@@ -50,8 +50,12 @@ class ChatStreamDecoder:
     def feed(self, data: bytes) -> list[Event]:
         if self.over:
             return []
+        only = self._sse.only(data)
         try:
-            self._frames(self._sse.feed(data))
+            if only is None:
+                self._frames(self._sse.feed(data))
+            elif words := self._only(only):
+                return [words]
         except (FrameTooLarge, CallTooLarge) as error:
             self._fail(ResponseError(f"The backend sent {error}."))
         return self._take()
@@ -77,6 +81,37 @@ class ChatStreamDecoder:
         out, self._blocks.out = self._blocks.out, []
         return out
 
+    def _only(self, data: bytes) -> BlockDelta | None:
+        """An event that came alone. Nearly all are more words of the open block: those are given back, not written."""
+        try:
+            chunk = _read_chunk(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._frame(Frame(b"", data))
+            return None
+        words = self._words(chunk) if self._finish is None else None
+        if words is None:
+            self._piece(chunk)
+        elif chunk.usage is not None:
+            self._usage = _usage(chunk.usage, self._usage or Usage())
+        return words
+
+    def _words(self, chunk: Chunk) -> BlockDelta | None:
+        """What the chunk says, where that is nothing but words of the open block."""
+        if chunk.error is not None or chunk.object == "error" or not chunk.choices:
+            return None
+        choice = chunk.choices[0]
+        delta = choice.delta
+        if delta is None or delta.tool_calls or choice.finish_reason:
+            return None
+        thought, text = delta.reasoning or delta.reasoning_content, delta.content
+        if not thought and isinstance(text, str) and BROKEN_CHARACTER not in text:
+            words = self._blocks.more(BlockKind.TEXT, text) if text else None
+        else:
+            words = self._blocks.more(BlockKind.THINKING, thought) if thought and not text else None
+        if words is not None:
+            self._deltas += 1
+        return words
+
     def _frame(self, frame: Frame) -> None:
         data = frame.data
         if data == b"[DONE]":
@@ -90,7 +125,13 @@ class ChatStreamDecoder:
             chunk = _read_tolerant(data, self._notes)
         if chunk is None:
             self._fail(ResponseError("The backend sent something that is not a chat-completions chunk."))
-        elif chunk.error is not None or chunk.object == "error" or frame.event == b"error":
+        elif frame.event == b"error":
+            self._fail(_told_error(chunk))
+        else:
+            self._piece(chunk)
+
+    def _piece(self, chunk: Chunk) -> None:
+        if chunk.error is not None or chunk.object == "error":
             self._fail(_told_error(chunk))
         else:
             self._chunk(chunk)
