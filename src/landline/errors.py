@@ -24,9 +24,12 @@ the body of a 404 behind a text of their own.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
+POINTER = "(landline doctor: {check})"  # docs/guides/troubleshooting.md#{check}
+_POINTER = re.compile(r" \(landline doctor: \w+\)$")
 LONGEST_TEXT = 2_000  # characters; some messages name what a peer wrote, and records of requests keep them
 
 
@@ -74,12 +77,17 @@ WIRE_FORMS: dict[ErrorKind, WireForm] = {
 }
 
 
+# Clients act on the words of these: nothing is added to them.
+MATCHED = frozenset({ErrorKind.PROMPT_TOO_LONG, ErrorKind.REQUEST_TOO_LARGE})
+
+
 class LandlineError(Exception):
     """Something that the user must be told, in words that say what to do next.
 
     `message` says what is wrong, `quote` repeats the words of a backend, `hint` says what to do. `retry_after` is in
     whole seconds: a client that reads it waits that long. `final=True` asks clients not to repeat the request (header
-    `x-should-retry: false`), for states that waiting cannot mend.
+    `x-should-retry: false`), for states that waiting cannot mend. `check` names the check of `landline doctor` that
+    finds the cause; the page of symptoms has an anchor of that name.
     """
 
     def __init__(
@@ -91,6 +99,7 @@ class LandlineError(Exception):
         hint: str = "",
         retry_after: int | None = None,
         final: bool = False,
+        check: str = "",
     ) -> None:
         message, quote = message[:LONGEST_TEXT], quote[:LONGEST_TEXT]
         super().__init__(f"{message}: {quote}" if quote else message)
@@ -100,6 +109,7 @@ class LandlineError(Exception):
         self.hint = hint
         self.retry_after = retry_after
         self.final = final
+        self.check = check
 
     @property
     def wire(self) -> WireForm:
@@ -107,17 +117,29 @@ class LandlineError(Exception):
 
     @property
     def text(self) -> str:
-        """All of it, for the client. The words of PROMPT_TOO_LONG stand alone: clients match them."""
+        """All of it, for people. The words of PROMPT_TOO_LONG stand alone: clients match them."""
         said = str(self)
         if not self.hint or self.kind is ErrorKind.PROMPT_TOO_LONG:
             return said
         return f"{said} {self.hint}"
 
     @property
+    def for_client(self) -> str:
+        """The text, and where to look: a client shows it to somebody who has never heard of the doctor."""
+        if not self.check or self.kind in MATCHED:
+            return self.text
+        return f"{self.text} {POINTER.format(check=self.check)}"
+
+    @property
     def logged(self) -> str:
         """What may stand in a log: nothing that a peer wrote. Backends quote requests, complaints name their values."""
         ours = self.message.partition(":")[0] if self.kind is ErrorKind.INVALID_REQUEST else self.message
         return f"{self.kind.value}: {ours}"
+
+
+def without_pointer(text: str) -> str:
+    """The words of an error that came over the wire, for whoever has been where it points."""
+    return _POINTER.sub("", text)
 
 
 class SettingsError(LandlineError):

@@ -422,7 +422,11 @@ HTML = {"content-type": "text/html", "content-length": str(len(PAGE))}
 
 def web_page(status: int, url: str) -> tuple[int, str, str]:
     text = f"{url} answered {status} with a web page instead of a model's answer."
-    return 502, "api_error", f"{text} A proxy, or another program, listens there: check --backend."
+    return (
+        502,
+        "api_error",
+        f"{text} A proxy, or another program, listens there: check --backend. (landline doctor: backend)",
+    )
 
 
 @pytest.mark.row("8.10")

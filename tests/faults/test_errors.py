@@ -79,12 +79,18 @@ class Failure:
     final: bool = False
 
 
-KEY_HINT = "Set backend.key in landline.toml to its key."
-PATH_HINT = "Is the base URL right (landline adds /v1/chat/completions), and does it serve that model?"
+KEY_HINT = "Set backend.key in landline.toml to its key. (landline doctor: backend_key)"
+PATH_HINT = (
+    "Is the base URL right (landline adds /v1/chat/completions), and does it serve that model? "
+    "(landline doctor: backend)"
+)
 BUSY = "The engine is currently busy and cannot accept new requests. Please try again later or on a different instance."
-PARSER_HINT = "Start vLLM with --enable-auto-tool-choice and the --tool-call-parser of your model."
+PARSER_HINT = (
+    "Start vLLM with --enable-auto-tool-choice and the --tool-call-parser of your model. (landline doctor: tool_parser)"
+)
 NO_PARSER = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
-LOST = "Start the model server, or point landline at it with --backend URL."
+HINT = "Start the model server, or point landline at it with --backend URL."
+LOST = f"{HINT} (landline doctor: backend)"
 
 FAILURES: dict[str, Failure] = {
     "400": Failure(said(400, "no"), ErrorKind.INVALID_REQUEST, "The backend refused the request: no"),
@@ -123,13 +129,19 @@ FAILURES: dict[str, Failure] = {
     "503 queue full": Failure(
         said(503, BUSY), ErrorKind.OVERLOADED, f"The backend URL answered 503: {BUSY}", retry_after="5"
     ),
+    "503 loading": Failure(
+        said(503, "Loading model"),
+        ErrorKind.OVERLOADED,
+        "The backend URL answered 503: Loading model (landline doctor: backend_loading)",
+        retry_after="5",
+    ),
     "504": Failure(said(504, "late"), ErrorKind.BACKEND_TIMEOUT, "The backend URL answered 504: late", retry_after="5"),
     "529": Failure(said(529, "hot"), ErrorKind.OVERLOADED, "The backend URL answered 529: hot", retry_after="5"),
     "301": Failure(
         [Status(301, {"location": "http://127.0.0.1:9/", "content-length": "0"})],
         ErrorKind.BAD_BACKEND,
         "The backend URL answered 301 Is the base URL right? landline asks for a stream of chat completions at "
-        "/v1/chat/completions.",
+        "/v1/chat/completions. (landline doctor: backend)",
         final=True,
     ),
     "cut before headers": Failure(
@@ -295,7 +307,7 @@ async def _told_down(client: GatewayClient, url: str, *, seen: bool) -> None:
         assert reply.headers.get("x-should-retry") == (None if seen else "false")
     ready = await client.call("GET", "/ready")
     assert (ready.status, ready.headers["retry-after"]) == (503, "2")
-    assert ready.json["problem"] == f"The backend {url} refused the connection. {LOST}"
+    assert ready.json["problem"] == f"The backend {url} refused the connection. {HINT}"
     assert isinstance(await sdk_error(client), anthropic.InternalServerError)
 
 

@@ -29,7 +29,8 @@ BACKEND_KEY = "canary-backend-key-4714"
 SENTENCE = "canary sentence of a private file"
 NO_KEY = (
     "This gateway needs a key, and the request carries none that it knows. Set ANTHROPIC_AUTH_TOKEN (or the client's "
-    "API key) to one of the keys in gateway.keys of the landline.toml that the gateway was started with."
+    "API key) to one of the keys in gateway.keys of the landline.toml that the gateway was started with. "
+    "(landline doctor: token_refused)"
 )
 
 

@@ -34,6 +34,7 @@ def check_key(presented: Iterable[str], allowed: Sequence[str]) -> None:
             hint="Set ANTHROPIC_AUTH_TOKEN (or the client's API key) to one of the keys in gateway.keys of the "
             "landline.toml that the gateway was started with.",
             final=True,
+            check="token_refused",
         )
 
 

@@ -44,7 +44,7 @@ class Health:
             return
         self._sick[backend] = asyncio.get_running_loop().time()
         error = _sick(backend)
-        backend.failed(error.text)
+        backend.failed(error.text, check=error.check)
         raise error
 
 
@@ -54,4 +54,5 @@ def _sick(backend: Backend) -> LandlineError:
         f"The backend {backend.url} says that it is not healthy (503 at /health).",
         hint="Is its engine dead, out of memory, or still loading? See its log, and start it again.",
         retry_after=RETRY_AFTER_S,
+        check="backend_loading",
     )

@@ -95,7 +95,7 @@ class Line:
 
     def after_failure(self, backend: Backend, exchange: Exchange, error: LandlineError) -> Backend | None:
         """The replica to ask instead of one that could not be reached; None: the error is for the client."""
-        backend.failed(error.text)
+        backend.failed(error.text, check=error.check)
         error.retry_after = 5 if backend.seen else None
         error.final = not backend.seen
         rest = tuple(other for other in self.backends if other.reachable)

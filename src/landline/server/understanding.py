@@ -63,4 +63,5 @@ def unavailable(line: Line) -> LandlineError:
         backend.problem or f"The backend {backend.url} serves no model.",
         final=not backend.seen,
         retry_after=5 if backend.seen else None,
+        check=backend.problem_check,
     )

@@ -60,6 +60,7 @@ class Backend:
         self.seen = False  # whether it ever answered
         self.reachable = False
         self.problem = "not asked yet"
+        self.problem_check = "backend"  # the doctor's check that finds its cause
         self.slots = 0  # prompts that llama.cpp holds at a time; 0: not known
         self.images: bool | None = None  # whether its model sees pictures, where the server tells (llama.cpp)
         self._configured_window = window
@@ -203,9 +204,9 @@ class Backend:
         self.seen = self.reachable = True
         self.problem = ""
 
-    def failed(self, problem: str) -> None:
+    def failed(self, problem: str, *, check: str = "") -> None:
         self.reachable = False
-        self.problem = problem
+        self.problem, self.problem_check = problem, check or "backend"
 
     def _auth(self, key: str) -> dict[str, str]:
         if not key:

@@ -150,6 +150,7 @@ def _silent(url: str) -> LandlineError:
         ErrorKind.BACKEND_TIMEOUT,
         f"The backend {_base(url)} did not answer in time.",
         hint="Is it still loading, or overloaded? backend.idle_timeout_s in landline.toml is the limit.",
+        check="backend",
     )
 
 
@@ -158,6 +159,7 @@ def _unreachable(url: str, reason: str) -> LandlineError:
         ErrorKind.BACKEND_UNAVAILABLE,
         f"The backend {_base(url)} {reason}.",
         hint="Start the model server, or point landline at it with --backend URL.",
+        check="backend",
     )
 
 

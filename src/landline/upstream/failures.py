@@ -89,6 +89,9 @@ NO_THINKING_BUDGET = re.compile(r"thinking_token_budget", re.IGNORECASE)
 NO_TEMPLATE_ARGUMENTS = re.compile(r"chat_template\b.* for mistral tokenizer", re.IGNORECASE)
 
 
+# llama.cpp, while it reads its weights.
+LOADING = re.compile(r"loading model", re.IGNORECASE)
+
 RETRY_AFTER_S = 5  # for states that pass, where the backend does not say how soon
 
 
@@ -247,6 +250,7 @@ def _by_status(status: int, text: str, base: str, wait: int) -> LandlineError:
             quote=text,
             hint="Set backend.key in landline.toml to its key.",
             final=True,
+            check="backend_key",
         )
     if status == 404:
         return LandlineError(
@@ -255,19 +259,22 @@ def _by_status(status: int, text: str, base: str, wait: int) -> LandlineError:
             quote=text,
             hint="Is the base URL right (landline adds /v1/chat/completions), and does it serve that model?",
             final=True,
+            check="backend",
         )
     if status == 413:
         return LandlineError(ErrorKind.REQUEST_TOO_LARGE, said, quote=text)
     if status == 429:
         return LandlineError(ErrorKind.RATE_LIMITED, said, quote=text, retry_after=wait)
     if status in (503, 529):
+        if LOADING.search(text):
+            return LandlineError(ErrorKind.OVERLOADED, said, quote=text, retry_after=wait, check="backend_loading")
         return LandlineError(ErrorKind.OVERLOADED, said, quote=text, retry_after=wait)
     if status in (408, 504):
         return LandlineError(ErrorKind.BACKEND_TIMEOUT, said, quote=text, retry_after=wait)
     if status >= 500:
         return LandlineError(ErrorKind.BAD_BACKEND, said, quote=text, retry_after=wait)
     hint = "Is the base URL right? landline asks for a stream of chat completions at /v1/chat/completions."
-    return LandlineError(ErrorKind.BAD_BACKEND, said, quote=text, hint=hint, final=True)
+    return LandlineError(ErrorKind.BAD_BACKEND, said, quote=text, hint=hint, final=True, check="backend")
 
 
 def _no_parser(text: str) -> LandlineError:
@@ -276,6 +283,7 @@ def _no_parser(text: str) -> LandlineError:
         "The backend cannot call tools yet",
         quote=text,
         hint="Start vLLM with --enable-auto-tool-choice and the --tool-call-parser of your model.",
+        check="tool_parser",
     )
 
 
@@ -289,6 +297,7 @@ def _not_a_model_server(status: int, base: str) -> LandlineError:
         f"{base} answered {status} with a web page instead of a model's answer.",
         hint="A proxy, or another program, listens there: check --backend.",
         final=status < 500,
+        check="backend",
     )
 
 

@@ -36,13 +36,15 @@ async def probe(backend: Backend, client: UpstreamClient) -> None:
     try:
         status, body = await client.get(f"{backend.url}/v1/models", backend.headers, timeout_s=TIMEOUT_S)
     except LandlineError as error:
-        backend.failed(error.text)
+        backend.failed(error.text, check=error.check)
         return
     if status in (401, 403):
-        backend.failed(f"The backend {backend.url} refused landline's key ({status}). Set backend.key.")
+        problem = f"The backend {backend.url} refused landline's key ({status}). Set backend.key."
+        backend.failed(problem, check="backend_key")
         return
     if status >= 500:  # llama.cpp answers so while it loads: what it is and serves can only be asked later
-        backend.failed(f"The backend {backend.url} answered {status} when asked for its models: is it still loading?")
+        problem = f"The backend {backend.url} answered {status} when asked for its models: is it still loading?"
+        backend.failed(problem, check="backend_loading")
         return
     rows = _models(body) if status == 200 else []
     if status == 200 and not rows and not backend.native:

@@ -11,6 +11,7 @@ import pytest
 
 from landline.errors import ErrorKind
 from landline.upstream.failures import (
+    LOADING,
     NO_TOOL_PARSER,
     OUTPUT_TOO_LARGE,
     OVERFLOWS,
@@ -48,6 +49,7 @@ def test_the_sample_is_read_as_it_should_be(sample: dict[str, Any]) -> None:
     assert refusal.output_too_large is sample.get("output_too_large", False)
     assert sample.get("hint", "") in refusal.error.hint
     assert "mend" not in sample or refusal.mend == sample["mend"]
+    assert "check" not in sample or refusal.error.check == sample["check"]
     if refusal.error.kind is ErrorKind.PROMPT_TOO_LONG:
         window = sample.get("window", WINDOW)
         prompt = max(sample.get("prompt", ESTIMATE), window + 1)
@@ -65,6 +67,10 @@ def test_every_overflow_row_decides_a_sample(pattern: re.Pattern[str]) -> None:
 @pytest.mark.parametrize("pattern", OUTPUT_TOO_LARGE, ids=lambda pattern: pattern.pattern[:60])
 def test_every_output_row_decides_a_sample(pattern: re.Pattern[str]) -> None:
     assert deciding(pattern, OUTPUT_TOO_LARGE)
+
+
+def test_a_server_that_loads_has_a_sample() -> None:
+    assert deciding(LOADING, (LOADING,))
 
 
 def test_the_missing_tool_parser_has_samples() -> None:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from landline.core.sse import FrameTooLarge, SSEDecoder
-from landline.errors import ErrorKind, LandlineError
+from landline.errors import ErrorKind, LandlineError, without_pointer
 from landline.upstream.client import UpstreamClient
 
 ROOM = 768  # tokens for an answer, when a probe does not say
@@ -287,6 +287,6 @@ def json_object(text: str | bytes) -> dict[str, Any] | None:
 def refusal_text(status: int, body: bytes) -> str:
     """What an error said, or its status."""
     try:
-        return msgspec.json.decode(body, type=_Refusal).error.message or f"HTTP {status}"
+        return without_pointer(msgspec.json.decode(body, type=_Refusal).error.message) or f"HTTP {status}"
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return f"HTTP {status}"

@@ -12,7 +12,7 @@ def error_body(error: LandlineError, request_id: str) -> bytes:
     return msgspec.json.encode(
         {
             "type": "error",
-            "error": {"type": error.wire.anthropic_type, "message": error.text},
+            "error": {"type": error.wire.anthropic_type, "message": error.for_client},
             "request_id": request_id,
         }
     )
