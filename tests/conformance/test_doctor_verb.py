@@ -17,6 +17,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from landline.clients.doctor.commented_json import decoded
 from tests.fakes import agent_model
 from tests.fakes.client_setup import Setup, good_env
 from tests.fakes.gateway_client import GatewayClient, gateway_to, until
@@ -219,6 +220,63 @@ async def test_write_into_a_file_that_another_one_beats(verb: Verb, gateway: Gat
     assert ran.code == 2
     assert "ANTHROPIC_MODEL in " in ran.err
     assert not verb.setup.user_file.exists()
+
+
+VSCODE = f"""{{
+  // mine, with a comma at the end
+  "editor.fontSize": 13, // px
+  "claudeCode.environmentVariables": [
+    {{ "name": "MINE", "value": "1" }}, /* kept */
+    {{ "name": "ANTHROPIC_API_KEY", "value": "{SECRET}" }},
+    // {{ "name": "ANTHROPIC_AUTH_TOKEN", "value": "{SECRET}" }},
+  ],
+}}
+"""
+
+
+async def test_write_for_the_editors(verb: Verb, gateway: GatewayClient) -> None:
+    """VS Code and a server of Cursor's for windows elsewhere; the user's own file stays as it is."""
+    code = verb.setup.write(".config/Code/User/settings.json", VSCODE.encode())
+    verb.setup.write(".cursor-server/data/Machine/state", b"")
+    content = code.read_bytes()
+    write = ("settings", "write", "claude", "--gateway", gateway.url, "--vscode")
+    asked = await verb.run(*write)
+    assert (asked.code, code.read_bytes()) == (1, content)
+    assert '"name": "ANTHROPIC_BASE_URL"' in asked.err
+    done = await verb.run(*write, "--yes")
+    assert done.code == 0, done.err
+    kept = [line for line in VSCODE.splitlines() if SECRET not in line or "//" in line]
+    assert [line for line in code.read_text().splitlines() if line in kept] == kept
+    cursor = verb.setup.root / ".cursor-server" / "data" / "Machine" / "settings.json"
+    for document in (decoded(code.read_text()), json.loads(cursor.read_text())):
+        told = {one["name"]: one["value"] for one in document["claudeCode.environmentVariables"]}
+        assert told["ANTHROPIC_BASE_URL"] == gateway.url
+        assert told["ANTHROPIC_MODEL"]
+        assert not told.get("ANTHROPIC_API_KEY")
+        assert document["claudeCode.disableLoginPrompt"] is True
+    assert cursor.stat().st_mode & 0o077 == 0
+    assert not verb.setup.user_file.exists()
+    again = await verb.run(*write, "--yes")
+    assert "nothing in a settings file to change" in again.err
+    assert (await verb.run("settings", "restore", "--yes")).code == 0
+    assert code.read_bytes() == content
+    assert not cursor.exists()
+
+
+async def test_write_for_editors_that_cannot_be(verb: Verb, gateway: GatewayClient) -> None:
+    """None is there; one's file is broken; a settings file of the client's would win; a project has no such file."""
+    write = ("settings", "write", "claude", "--gateway", gateway.url, "--vscode", "--yes")
+    none = await verb.run(*write)
+    assert (none.code, "None of Code, " in none.err) == (2, True)
+    both = await verb.run(*write, "--project")
+    assert (both.code, "leave out --project" in both.err) == (2, True)
+    code = verb.setup.write(".config/VSCodium/User/settings.json", b'{"claudeCode.environmentVariables": "x"}')
+    broken = await verb.run(*write)
+    assert (broken.code, code.read_bytes()) == (2, b'{"claudeCode.environmentVariables": "x"}')
+    assert "no list of names and values" in broken.err
+    verb.setup.user({"ANTHROPIC_BASE_URL": "http://old"})
+    beaten = await verb.run(*write)
+    assert (beaten.code, "ANTHROPIC_BASE_URL in " in beaten.err) == (2, True)
 
 
 @pytest.mark.parametrize("arguments", [["--gateway", "http://127.0.0.1:9"], ["--model", "none"]])

@@ -14,6 +14,8 @@ from landline.errors import SettingsError
 
 if TYPE_CHECKING:
     from landline.clients.doctor.finding import Edit
+    from landline.clients.doctor.fixes import Change
+    from landline.clients.doctor.settings_in_force import SettingsInForce
     from landline.clients.launching import Target
 
 EXIT_REFUSED = 1
@@ -30,35 +32,62 @@ def settings() -> None:
 
 @settings.command(
     epilog="\b\nExamples:\n  landline settings write claude\n"
-    "  landline settings write claude --gateway http://127.0.0.1:4000 --project\n\n"
+    "  landline settings write claude --gateway http://127.0.0.1:4000 --project\n"
+    "  landline settings write claude --vscode\n\n"
     "\b\nWhat is set, and why: docs/reference/claude-code-settings.md"
 )
 @click.argument("client", type=click.Choice(CLIENTS))
 @click.option("--gateway", metavar="URL", help="A gateway that runs; its key: LANDLINE_GATEWAY_KEYS.  [default: ours]")
 @click.option("--model", metavar="NAME", help="Served model to use.  [default: the first served]")
 @click.option("--project", is_flag=True, help="For this project alone: .claude/settings.local.json.")
+@click.option("--vscode", is_flag=True, help="For its extension: settings of VS Code, Insiders, VSCodium, Cursor.")
 @click.option("--yes", "assume_yes", is_flag=True, help="Do not ask.")
 @reports_errors
-def write(*, client: str, gateway: str | None, model: str | None, project: bool, assume_yes: bool) -> None:
+def write(
+    *, client: str, gateway: str | None, model: str | None, project: bool, vscode: bool, assume_yes: bool
+) -> None:
     """Point a client at a running gateway for good.
 
-    Writes what `landline launch` sets for one run into the client's settings file, where its extension for an editor
-    finds it too. Shows the difference and asks; `landline settings restore` undoes it.
+    Writes what `landline launch` sets for one run into the client's settings file; with --vscode into those of the
+    editors found here, whose extension starts the client itself. Shows the difference and asks; `landline settings
+    restore` undoes it.
     """
     import os
 
     from landline.clients.claude_settings import user_settings_paths
+    from landline.clients.doctor.fixes import changes_of
     from landline.clients.doctor.permanent import permanent_edits
     from landline.clients.doctor.settings_in_force import read_settings
 
     assert client in CLIENTS
+    if vscode and project:
+        raise click.UsageError("--vscode writes an editor's own settings: leave out --project")
     home, cwd = Path(os.environ.get("HOME") or Path.home()), Path.cwd()
     target = _target(gateway, model)
     in_force = read_settings(home=home, cwd=cwd, environ=os.environ)
     _, user_file, _, local_file = user_settings_paths(home=home, cwd=cwd, environ=os.environ)
-    edits = permanent_edits(in_force, target, local_file if project else user_file)
-    if not written(edits, assume_yes=assume_yes):
+    if vscode:
+        changes = _for_editors(in_force, target, home)
+    else:
+        changes = changes_of(permanent_edits(in_force, target, local_file if project else user_file))
+    if not _written(changes, assume_yes=assume_yes):
         sys.exit(EXIT_REFUSED)
+
+
+def _for_editors(in_force: SettingsInForce, target: Target, home: Path) -> tuple[Change, ...]:
+    """Raises SettingsError, where no editor was used here too."""
+    import os
+
+    from landline.clients.doctor.editors import NAMES, editor_changes, editor_files
+    from landline.clients.doctor.permanent import permanent_environment
+
+    files = editor_files(home=home, environ=os.environ)
+    if not files:
+        raise SettingsError(
+            f"None of {', '.join(NAMES)} was ever started here: they have no settings folder.",
+            hint="Start the editor once, or leave out --vscode: the extension reads the client's settings file too.",
+        )
+    return editor_changes(files, permanent_environment(in_force, target))
 
 
 def _target(gateway: str | None, model: str | None) -> Target:
@@ -84,9 +113,14 @@ def _target(gateway: str | None, model: str | None) -> Target:
 
 def written(edits: tuple[Edit, ...], *, assume_yes: bool) -> bool:
     """Whether files were changed, after the difference was shown and agreed to."""
-    from landline.clients.doctor.fixes import apply, backups_folder, changes_of
+    from landline.clients.doctor.fixes import changes_of
 
-    changes = changes_of(edits)
+    return _written(changes_of(edits), assume_yes=assume_yes)
+
+
+def _written(changes: tuple[Change, ...], *, assume_yes: bool) -> bool:
+    from landline.clients.doctor.fixes import apply, backups_folder
+
     if not changes:
         notice("there is nothing in a settings file to change")
         return True

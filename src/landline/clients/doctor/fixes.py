@@ -23,17 +23,24 @@ import platformdirs
 from msgspec import Struct
 
 from landline.clients.claude_settings import read_small
+from landline.clients.doctor.commented_json import decoded, plain, secret_spans
 from landline.clients.doctor.finding import Edit
 from landline.clients.doctor.json_places import Keys, changed_document, members, with_value, without
 from landline.config.display import hide_logins, printable
 from landline.errors import SettingsError
 
 SECRET_NAME = re.compile(r"TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL|HEADERS|COOKIE|AUTH", re.IGNORECASE)
+SECRET_ENTRY = re.compile(rf"^(?!.*TOKENS\"$).*({SECRET_NAME.pattern})", re.IGNORECASE)  # a name in its marks
 NO_SECRETS = re.compile(r"TOKENS$")  # numbers of tokens
 SET, CHANGED = '"[set]"', '"[set to another value]"'
 _SECRET_LINE = re.compile(
     r'"(?P<name>[^"]*(?:TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL|HEADERS|COOKIE|AUTH)[^"]*)"(?P<colon>\s*:\s*)'
     r'(?P<value>"[^"\\]*(?:\\.[^"\\]*)*")',
+    re.IGNORECASE,
+)
+_SECRET_ENTRY = re.compile(
+    r'"name"\s*:\s*"(?P<name>[^"\n]*(?:TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL|HEADERS|COOKIE|AUTH)[^"\n]*)"'
+    r'(?P<colon>[^{}]*?"value"\s*:\s*)(?P<value>"[^"\\\n]*(?:\\.[^"\\\n]*)*")',
     re.IGNORECASE,
 )
 MANIFEST = "manifest.json"
@@ -70,10 +77,10 @@ def changes_of(edits: Iterable[Edit]) -> tuple[Change, ...]:
     """What the edits make of each file; files that they leave as they are are not in it. Raises SettingsError."""
     by_file: dict[Path, list[Edit]] = {}
     for edit in edits:
-        by_file.setdefault(_real(edit.file), []).append(edit)
+        by_file.setdefault(real_path(edit.file), []).append(edit)
     changes: list[Change] = []
     for file, wanted in by_file.items():
-        before = _content(file)
+        before = content_of(file)
         after = _edited(file, before, wanted)
         if after != before and not (before is None and not after.strip()):
             changes.append(Change(file, before, after))
@@ -90,7 +97,7 @@ def difference(before: bytes | None, after: bytes | None, name: str) -> list[str
 def apply(changes: tuple[Change, ...], folder: Path) -> Path:
     """Keeps what is there under `folder`, then writes each file; the backup's own folder. Raises SettingsError."""
     for change in changes:
-        if _content(change.file) != change.before:
+        if content_of(change.file) != change.before:
             raise SettingsError(f"{change.file} was changed meanwhile.", hint="Run the same once more.")
     kept = _keep(changes, folder)
     for change in changes:
@@ -120,7 +127,7 @@ def restoring(backup: Path) -> tuple[tuple[Change, ...], tuple[Path, ...]]:
     changed_since: list[Path] = []
     for kept in manifest_of(backup).files:
         file = Path(kept.file)
-        now = _content(file)
+        now = content_of(file)
         before = None if kept.content is None else _stored(backup, kept.content)
         if now == before:
             continue
@@ -175,14 +182,15 @@ def _without_secrets(content: bytes | None, earlier: bytes | None) -> list[str]:
             continue
         changed = keys in theirs and theirs[keys] not in ('""', text[start:end])
         text = text[:start] + (CHANGED if changed else SET) + text[end:]
+    text = _SECRET_ENTRY.sub(_masked, text)  # in comments too
     return [str(hide_logins(_SECRET_LINE.sub(_masked, line))) for line in text.splitlines()]
 
 
 def _masked(found: re.Match[str]) -> str:
-    """Deeper in a document, where no key is looked for, a line is judged by the name that stands in it."""
+    """Deeper in a document and in comments, where no key is looked for, the name that stands there counts."""
     if NO_SECRETS.search(found["name"]) or found["value"] in ('""', SET, CHANGED):
         return found.group()
-    return f'"{found["name"]}"{found["colon"]}{SET}'
+    return found.group()[: found.start("value") - found.start()] + SET
 
 
 def _secrets(text: str) -> dict[Keys, str]:
@@ -190,16 +198,19 @@ def _secrets(text: str) -> dict[Keys, str]:
 
 
 def _spans(text: str) -> dict[Keys, tuple[int, int]]:
+    """By keys; a value of a list of names and values has its place in the document behind them."""
     try:
-        json.loads(text.removeprefix(BOM))
+        decoded(text.removeprefix(BOM))
     except (ValueError, RecursionError):
         return {}
-    places = members(text)
-    return {
+    found = {
         keys: (place.value_start, place.value_end)
-        for keys, place in places.items()
+        for keys, place in members(plain(text)).items()
         if SECRET_NAME.search(keys[-1]) and not NO_SECRETS.search(keys[-1])
     }
+    outer = list(found.values())
+    listed = [span for span in secret_spans(text, SECRET_ENTRY) if not any(a <= span[0] < b for a, b in outer)]
+    return found | {(str(number), "listed"): span for number, span in enumerate(listed)}
 
 
 def _no_json(file: Path) -> SettingsError:
@@ -211,14 +222,14 @@ def _no_json(file: Path) -> SettingsError:
 # ------------------------------------------------------------------------------------------------ files
 
 
-def _real(file: Path) -> Path:
+def real_path(file: Path) -> Path:
     try:
         return file.resolve()
     except (OSError, RuntimeError) as error:
         raise SettingsError(f"{file} cannot be followed.", hint="Is it a link to itself?") from error
 
 
-def _content(file: Path) -> bytes | None:
+def content_of(file: Path) -> bytes | None:
     try:
         return read_small(file)
     except (FileNotFoundError, NotADirectoryError):
@@ -271,7 +282,7 @@ def _manifest(backup: Path) -> Backup | None:
 
 
 def _stored(backup: Path, name: str) -> bytes:
-    content = _content(backup / Path(name).name)
+    content = content_of(backup / Path(name).name)
     if content is None:
         raise SettingsError(f"{backup} has lost a file.", hint="Nothing was changed.")
     return content
