@@ -14,6 +14,7 @@ import pytest
 from landline.clients.doctor.catalogue import MODEL_CHECKS
 from landline.config.settings import Backend, Gateway, Settings
 from tests.fakes import agent_model
+from tests.fakes.client_loop import run_loop
 from tests.fakes.client_setup import MODEL, Doctored, Setup, good_env
 from tests.fakes.gateway_client import GatewayClient, gateway_to
 from tests.fakes.model_server import ModelServer
@@ -52,10 +53,11 @@ async def mended(setup: Setup, broken: Doctored, **options: Any) -> Doctored:
     return await setup.doctor(**options)
 
 
-def assert_loop(doctored: Doctored, *, left: dict[str, str] | None = None) -> None:
-    """The client's own request is answered, and nothing is wrong but what is `left`."""
+async def assert_loop(setup: Setup, doctored: Doctored, *, left: dict[str, str] | None = None) -> None:
+    """Nothing is wrong but what is `left`, and an agent's loop closes as the settings are now."""
     assert doctored.state.asked.status == 200, doctored.text
     assert doctored.wrong == (left or {}), doctored.text
+    await run_loop(setup)
 
 
 DIRECT = {"gateway_missing": "warning"}  # what is left where the client talks to the model server itself
@@ -67,7 +69,7 @@ DIRECT = {"gateway_missing": "warning"}  # what is left where the client talks t
 async def test_a_healthy_setup(setup: Setup, gateway: GatewayClient) -> None:
     setup.user(good_env(gateway.url))
     doctored = await setup.doctor()
-    assert_loop(doctored)
+    await assert_loop(setup, doctored)
     assert doctored.edits == ()
     assert doctored.state.behind_landline
     assert set(doctored.not_tried) <= {*MODEL_CHECKS, "prefix_cache"}
@@ -76,7 +78,7 @@ async def test_a_healthy_setup(setup: Setup, gateway: GatewayClient) -> None:
 async def test_a_healthy_setup_with_its_model(setup: Setup, gateway: GatewayClient) -> None:
     setup.user(good_env(gateway.url))
     doctored = await setup.doctor(quick=False)
-    assert_loop(doctored)
+    await assert_loop(setup, doctored)
     assert not doctored.state.asked.counted_only
     assert set(doctored.not_tried) <= {"streaming"}  # the scripted model is too quick to tell
 
@@ -93,19 +95,19 @@ async def test_a_path_in_the_base_url(setup: Setup, gateway: GatewayClient, stri
     assert f"ends in {tail.rstrip('/')}" in found.finding
     assert (found.source.file, found.source.line) == (str(path), 6)
     assert path.read_text().splitlines()[5].strip().startswith('"ANTHROPIC_BASE_URL"')
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
 
     setup.user(good_env(strict.url + tail))
     broken = await setup.doctor()
     assert broken.wrong["base_url_path"] == "error"
-    assert_loop(await mended(setup, broken), left=DIRECT)
+    await assert_loop(setup, await mended(setup, broken), left=DIRECT)
 
 
 async def test_no_address_at_all(setup: Setup, gateway: GatewayClient) -> None:
     setup.user({name: text for name, text in good_env("").items() if name != "ANTHROPIC_BASE_URL"})
     broken = await setup.doctor(gateway=gateway.url)
     assert broken.errors == {"base_url"}
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
     assert setup.env()["ANTHROPIC_BASE_URL"] == gateway.url
 
 
@@ -114,7 +116,7 @@ async def test_an_address_that_is_none(setup: Setup, gateway: GatewayClient, tex
     setup.user(good_env(text))
     broken = await setup.doctor(gateway=gateway.url)
     assert broken.errors == {"base_url"}
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
 
 
 async def test_a_wrong_port(setup: Setup, gateway: GatewayClient) -> None:
@@ -125,14 +127,14 @@ async def test_a_wrong_port(setup: Setup, gateway: GatewayClient) -> None:
     assert "refused the connection" in broken.of("gateway").finding
     assert f"landline answers at {gateway.url}" in broken.of("gateway").fix
     assert {"gateway"} <= broken.errors
-    assert_loop(await mended(setup, broken, settings=settings))
+    await assert_loop(setup, await mended(setup, broken, settings=settings))
 
 
 async def test_another_gateway_than_the_one_that_is_named(setup: Setup, gateway: GatewayClient) -> None:
     setup.user(good_env(CLOSED))
     broken = await setup.doctor(gateway=gateway.url)
     assert f"leads to {CLOSED}, not to the gateway {gateway.url}" in broken.of("base_url").finding
-    assert_loop(await mended(setup, broken, gateway=gateway.url))
+    await assert_loop(setup, await mended(setup, broken, gateway=gateway.url))
 
 
 async def test_the_file_wins_over_the_shell(setup: Setup, gateway: GatewayClient) -> None:
@@ -144,7 +146,7 @@ async def test_the_file_wins_over_the_shell(setup: Setup, gateway: GatewayClient
     assert (found.severity, found.source.file, found.source.line) == ("warning", str(path), 6)
     assert "ANTHROPIC_BASE_URL" in found.finding
     assert "gateway" in broken.errors
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
 
 
 async def test_a_project_wins_over_the_user_and_its_file_is_named(setup: Setup, gateway: GatewayClient) -> None:
@@ -153,7 +155,7 @@ async def test_a_project_wins_over_the_user_and_its_file_is_named(setup: Setup, 
     broken = await setup.doctor()
     assert broken.of("gateway").source.file == str(project)
     assert broken.of("gateway").source.line == 3
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
 
 
 @pytest.mark.parametrize("name", ["settings.json", "settings.local.json"])
@@ -206,7 +208,7 @@ async def test_another_provider(setup: Setup, gateway: GatewayClient, name: str)
     setup.shell = {name: "1"}
     broken = await setup.doctor()
     assert broken.errors == {"other_provider"}
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
     assert setup.env()[name] == ""  # against the shell's value
 
 
@@ -218,7 +220,7 @@ async def test_a_proxy_that_catches_loopback(setup: Setup, gateway: GatewayClien
     assert broken.errors == {"proxy"}
     assert name in broken.of("proxy").finding
     assert "secret" not in broken.text
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
     assert setup.env()["no_proxy"] == "intranet.example,127.0.0.1,localhost,::1"
 
 
@@ -233,7 +235,7 @@ async def test_no_token(setup: Setup, gateway: GatewayClient) -> None:
     setup.user(without(gateway.url, "ANTHROPIC_AUTH_TOKEN"))
     broken = await setup.doctor()
     assert broken.wrong == {"token": "error"}
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
 
 
 async def test_a_login_with_the_vendor_in_place_of_a_token(setup: Setup, gateway: GatewayClient) -> None:
@@ -243,14 +245,14 @@ async def test_a_login_with_the_vendor_in_place_of_a_token(setup: Setup, gateway
     broken = await setup.doctor()
     assert broken.wrong == {"token": "warning"}
     assert "canary" not in broken.text
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
 
 
 async def test_a_placeholder_for_a_token(setup: Setup, gateway: GatewayClient) -> None:
     setup.user(good_env(gateway.url) | {"ANTHROPIC_AUTH_TOKEN": "PLEASE_SET_YOUR_KEY"})
     broken = await setup.doctor()
     assert broken.wrong == {"token": "warning"}
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
 
 
 async def test_a_key_in_place_of_a_token(setup: Setup, gateway: GatewayClient) -> None:
@@ -258,7 +260,7 @@ async def test_a_key_in_place_of_a_token(setup: Setup, gateway: GatewayClient) -
     broken = await setup.doctor()
     assert broken.wrong == {"key_without_token": "error"}
     assert "canary" not in broken.text
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
     assert "ANTHROPIC_API_KEY" not in setup.env()
 
 
@@ -269,7 +271,7 @@ async def test_a_key_beside_a_token(setup: Setup, gateway: GatewayClient) -> Non
     assert broken.wrong == {"key_beside_token": "warning"}
     assert "ANTHROPIC_API_KEY and apiKeyHelper" in broken.of("key_beside_token").finding
     assert "canary" not in broken.text
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
     assert setup.env()["ANTHROPIC_API_KEY"] == ""
 
 
@@ -281,7 +283,7 @@ async def test_a_token_that_is_refused(setup: Setup, server: ModelServer) -> Non
         assert broken.errors == {"token_refused"}
         assert "canary" not in broken.text
         assert "the-right-key" not in broken.text
-        assert_loop(await mended(setup, broken, settings=settings))
+        await assert_loop(setup, await mended(setup, broken, settings=settings))
 
 
 async def test_a_server_that_repeats_the_token_it_refuses(setup: Setup) -> None:
@@ -298,7 +300,7 @@ async def test_a_server_that_repeats_the_token_it_refuses(setup: Setup) -> None:
 async def test_a_custom_id_in_model_is_right_where_it_is_served(setup: Setup, strict: StrictServer) -> None:
     setup.user(without(strict.url, "ANTHROPIC_MODEL"), model=MODEL)
     good = await setup.doctor()
-    assert_loop(good, left=DIRECT)
+    await assert_loop(setup, good, left=DIRECT)
     assert good.of("model_name").finding == f"{MODEL} is served"
 
     path = setup.user(without(strict.url, "ANTHROPIC_MODEL"), model="my-model")
@@ -308,7 +310,7 @@ async def test_a_custom_id_in_model_is_right_where_it_is_served(setup: Setup, st
     assert found.finding == f"model is my-model, served: {MODEL}"
     assert (found.source.file, found.source.line) == (str(path), 5)
     assert "against no list" in found.cause
-    assert_loop(await mended(setup, broken), left=DIRECT)
+    await assert_loop(setup, await mended(setup, broken), left=DIRECT)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +330,7 @@ async def test_a_name_that_differs_a_little(setup: Setup, asked: str, served: st
         assert broken.errors == {"model_name", "request"}
         assert f"the server has {served}: they differ in" in broken.of("model_name").finding
         assert how in broken.of("model_name").finding
-        assert_loop(await mended(setup, broken), left=DIRECT)
+        await assert_loop(setup, await mended(setup, broken), left=DIRECT)
     async with agent_model.server(models=("another", served)) as server, gateway_to(server.url) as gateway:
         setup.user(good_env(gateway.url, model=asked))
         assert (await setup.doctor()).wrong == {"model_name": "warning"}  # landline answers any name
@@ -340,7 +342,7 @@ async def test_no_model_is_set(setup: Setup, strict: StrictServer, gateway: Gate
     broken = await setup.doctor()
     assert broken.errors == {"model_unset", "request"}
     assert "claude-opus-5-5" in broken.of("model_unset").finding
-    assert_loop(await mended(setup, broken), left=DIRECT)
+    await assert_loop(setup, await mended(setup, broken), left=DIRECT)
     setup.user(without(gateway.url, *names))
     assert (await setup.doctor()).errors == set()
 
@@ -351,7 +353,7 @@ async def test_the_option_of_the_picker_alone(setup: Setup, strict: StrictServer
     broken = await setup.doctor()
     assert broken.errors == {"picker_option", "request"}
     assert (broken.of("picker_option").source.file, broken.of("picker_option").source.line) == (str(path), 6)
-    assert_loop(await mended(setup, broken), left=DIRECT)
+    await assert_loop(setup, await mended(setup, broken), left=DIRECT)
     assert setup.env()["ANTHROPIC_MODEL"] == MODEL
 
 
@@ -362,7 +364,7 @@ async def test_only_one_tier_is_mapped(tmp_path: Path, strict: StrictServer, ver
     broken = await setup.doctor()
     assert broken.wrong["model_tiers"] == ("error" if version == "2.1.197" else "warning")
     assert "only opus is mapped; not sonnet, haiku" in broken.of("model_tiers").finding
-    assert_loop(await mended(setup, broken), left=DIRECT)
+    await assert_loop(setup, await mended(setup, broken), left=DIRECT)
     assert setup.env()["ANTHROPIC_DEFAULT_HAIKU_MODEL"] == MODEL
 
 
@@ -376,12 +378,12 @@ async def test_long_context_is_asked_for(tmp_path: Path, strict: StrictServer, v
     assert broken.of("model_long_context").source.line == 5
     assert broken.of("model_long_context").source.file == str(path)
     assert ("request" in broken.errors) == (version == "2.1.197")
-    assert_loop(await mended(setup, broken), left=DIRECT)
+    await assert_loop(setup, await mended(setup, broken), left=DIRECT)
 
 
 async def test_a_list_of_models_without_ours(setup: Setup, gateway: GatewayClient) -> None:
     path = setup.user(good_env(gateway.url), availableModels=["sonnet"])
     broken = await setup.doctor()
     assert broken.errors == {"model_list"}
-    assert_loop(await mended(setup, broken))
+    await assert_loop(setup, await mended(setup, broken))
     assert f'"{MODEL}"]' in path.read_text()

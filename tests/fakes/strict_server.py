@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
 
+from tests.fakes.chat_stream import Answer
 from tests.fakes.model_server import AnthropicServer
 from tests.fakes.upstream import Request, Step, json_answer
+
+
+def weather_loop(body: Any) -> Answer:
+    """Calls a tool that it is offered, and answers its result."""
+    results = [block for block in body["messages"][-1]["content"] if isinstance(block, dict)]
+    if not body.get("tools") or any(block["type"] == "tool_result" for block in results):
+        return Answer(text="hello")
+    return Answer(tool_calls=((body["tools"][0]["name"], {"city": "Bergen"}, f"call_{uuid4().hex}"),))
 
 
 class StrictServer(AnthropicServer):
     """404 for another name; 400 where prompt and max_tokens exceed `window`; `/v1/models` as vLLM writes it."""
 
     def __init__(self, *, models: Sequence[str] = ("Qwen3.6-27B",), window: int = 65_536, token: str = "") -> None:
-        super().__init__(models=models, override=self._first)
+        super().__init__(weather_loop, models=models, override=self._first)
         self.window = window
         self.token = token
 

@@ -82,6 +82,8 @@ def prompts_cut(state: State) -> Outcome:
 def streaming(state: State) -> Outcome:
     """Held back on the way of the client's requests; and where, if the backend could be asked itself."""
     here, beyond = state.probed.streamed, state.probed.streamed_direct
+    if state.asked.compressed:
+        return [_compressed(state)]
     if here is None:
         return Skipped(_untried(state, "streaming"))
     if here.problem:
@@ -107,6 +109,17 @@ def streaming(state: State) -> Outcome:
             source=Source(address),
         )
     ]
+
+
+def _compressed(state: State) -> Problem:
+    """Measured with nginx 1.22: a compressed stream comes whole at its end; proxy_buffering alone delays nothing."""
+    return Problem(
+        finding=f"the stream comes compressed ({state.asked.compressed}): something between the client and the gateway "
+        "waits until there is enough to compress",
+        fix="leave text/event-stream out of what the proxy there compresses (nginx: gzip off, or name the types in "
+        "gzip_types)",
+        source=Source(state.target.url),
+    )
 
 
 def is_held_back(streamed: Streamed) -> bool | None:

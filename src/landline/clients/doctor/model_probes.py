@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ PREFILL_LINES, PREFILL_LINES_IN_A_SMALL_WINDOW = 300, 20  # some 7,000 tokens, m
 CHARACTERS_PER_TOKEN = 4.8  # of such a log, for a tokenizer that needs few
 SMALL_WINDOW = 12_000
 MOST_READ = 65_536  # bytes in which the first words must come
+ANY_FORMAT = zlib.MAX_WBITS | 32  # gzip or zlib, by its first bytes
 WORDS, ERROR = (b"content_block_delta", b"message_stop"), b"event: error"
 NO_SERVER = "the model server is not known here: name it with --backend URL"
 NO_ANSWER = "the client's request is not answered"
@@ -88,15 +90,26 @@ async def ask_whole(state: State, client: UpstreamClient) -> Asked:
     url = set_to.rstrip("/") if is_url(set_to) else state.target.url
     messages = [{"role": "user", "content": HELLO}]
     body = {"model": state.model, "max_tokens": asked_output(state), "messages": messages, "stream": True}
-    headers = client_headers(state.settings)
+    headers = client_headers(state.settings) | {"accept-encoding": "gzip"}  # so does the client
     try:
         async with await client.post(f"{url}/v1/messages?beta=true", msgspec.json.encode(body), headers) as answer:
+            packed = answer.headers.get("content-encoding", "identity")
+            if answer.status == 200 and packed != "identity":
+                return Asked(200, counted_only=False, compressed=packed[:20])
             if answer.status == 200:
                 return _begun(await _first_words(answer))
-            said = refusal_text(answer.status, await answer.body())
+            said = refusal_text(answer.status, _unpacked(await answer.body()))
             return Asked(answer.status, without_secrets(said, state.settings), counted_only=False)
     except LandlineError as error:
         return Asked(problem=error.message, counted_only=False)
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Of an error, which is small; one that is not packed stays as it is."""
+    try:
+        return zlib.decompressobj(ANY_FORMAT).decompress(body, MOST_READ)
+    except zlib.error:
+        return body
 
 
 async def _first_words(answer: UpstreamAnswer) -> bytes:

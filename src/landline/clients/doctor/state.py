@@ -84,6 +84,7 @@ class Asked(Struct, frozen=True):
     status: int = 0
     problem: str = ""
     counted_only: bool = True  # tokens were counted, no model was asked
+    compressed: str = ""  # how the stream came packed
     telling: bool = True
 
 
