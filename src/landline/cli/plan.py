@@ -155,7 +155,11 @@ def _list(model: str | None, catalogue: Catalogue, machine: Machine, wish: Wish,
 
 def _shown(found: ListDocument) -> str:
     if not found.models:
-        return f"No model of the table fits on {found.machine}."
+        return (
+            f"No model of the table fits on {found.machine}.\n"
+            "Name more or larger cards, ask for less (--context, --sessions), or plan a smaller model that the table does\n"
+            "not have: by its config.json, its folder, or as ORG/NAME on the Hugging Face hub."
+        )
     rows = [
         {
             "model": row.model,
@@ -168,7 +172,7 @@ def _shown(found: ListDocument) -> str:
         for row in found.models
     ]
     return (
-        f"{found.machine}, the largest first; sessions are of the length under context, at once, estimated\n\n"
+        f"{found.machine}, the largest model first. Sessions: how many of that context fit at once (estimated).\n\n"
         f"{table(rows)}\n\n"
         f"{len(found.unknown_shapes)} more are in the table whose cache is not known; plan one with its config.json.\n"
         "Then: landline plan MODEL with the same card, and landline check on the served model."

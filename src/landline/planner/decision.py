@@ -116,7 +116,8 @@ def _offers(model: Model, machine: Machine, wish: Wish, candidates: Candidates, 
     for count in (count for count in MORE_CARDS if count > machine.count):
         more = msgspec.structs.replace(machine, count=count)
         if one := _granting(candidates(smaller, more), sessions, target):
-            yield f"more cards: {count} x {machine.card.name} hold it with {one.checkpoint.precision} weights"
+            cards = f"{count} such cards" if machine.card.status == "given" else f"{count} x {machine.card.name}"
+            yield f"more cards: {cards} hold it with {one.checkpoint.precision} weights"
             return
 
 

@@ -80,6 +80,9 @@ def test_what_to_run_on_a_card() -> None:
     none = plan("--list", "--vram", "2")
     assert none.exit_code == 1
     assert "No model of the table fits" in none.stdout
+    assert "ask for less (--context, --sessions)" in none.stdout
+    refused = plan("zai-org/GLM-4.7", "--vram", "40")
+    assert (refused.exit_code, " such cards hold it" in refused.stdout) == (1, True), refused.stdout
 
 
 def test_a_mac_gets_llama_cpp_and_ollama_on_request() -> None:
