@@ -157,8 +157,8 @@ def _shown(found: ListDocument) -> str:
     if not found.models:
         return (
             f"No model of the table fits on {found.machine}.\n"
-            "Name more or larger cards, ask for less (--context, --sessions), or plan a smaller model that the table does\n"
-            "not have: by its config.json, its folder, or as ORG/NAME on the Hugging Face hub."
+            "Name more or larger cards, ask for less (--context, --sessions), or plan a smaller model that the table\n"
+            "does not have: by its config.json, its folder, or as ORG/NAME on the Hugging Face hub."
         )
     rows = [
         {
