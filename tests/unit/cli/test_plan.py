@@ -81,7 +81,7 @@ def test_what_to_run_on_a_card() -> None:
     assert none.exit_code == 1
     assert "No model of the table fits" in none.stdout
     assert "ask for less (--context, --sessions)" in none.stdout
-    refused = plan(QWEN, "--vram", "8")
+    refused = plan("zai-org/GLM-4.7", "--vram", "48")
     assert (refused.exit_code, " such cards hold it" in refused.stdout) == (1, True), refused.stdout
 
 
