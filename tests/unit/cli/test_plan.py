@@ -82,7 +82,7 @@ def test_what_to_run_on_a_card() -> None:
     assert "No model of the table fits" in none.stdout
     assert "ask for less (--context, --sessions)" in none.stdout
     refused = plan("zai-org/GLM-4.7", "--vram", "48")
-    assert (refused.exit_code, " such cards hold it" in refused.stdout) == (1, True), refused.stdout
+    assert (refused.exit_code, " such cards hold it" in refused.stderr) == (1, True), refused.stderr
 
 
 def test_a_mac_gets_llama_cpp_and_ollama_on_request() -> None:
