@@ -102,6 +102,44 @@ async def test_a_window_too_small_is_met_with_small_requests(setup: Setup) -> No
         await run_loop(setup)
 
 
+# ------------------------------------------------------------------------------------------------ an editor
+
+
+TOLD = '{{\n  // for it\n  "claudeCode.environmentVariables": [{{"name": "ANTHROPIC_BASE_URL", "value": "{}"}}],\n}}'
+
+
+async def test_an_editor_that_hands_out_another_address(setup: Setup, gateway: GatewayClient) -> None:
+    setup.user(good_env(gateway.url))
+    file = setup.write(".config/Code/User/settings.json", TOLD.format("http://user:secret@old:1").encode())
+    broken = await setup.doctor()
+    assert broken.wrong == {"editor": "warning"}
+    found = broken.of("editor")
+    assert (found.source.file, found.source.line) == (str(file), 3)
+    assert gateway.url in found.finding
+    assert "secret" not in broken.text
+    assert "--vscode" in found.fix
+    setup.write(".config/Code/User/settings.json", TOLD.format(gateway.url).encode())
+    assert (await setup.doctor()).wrong == {}
+    await run_loop(setup)
+
+
+async def test_an_extension_that_does_not_see_the_shell(setup: Setup, gateway: GatewayClient) -> None:
+    """Only where it is installed; and not where the client's settings file, which it reads, has the address."""
+    setup.shell = good_env(gateway.url)
+    setup.write(".claude/settings.json", {"permissions": {"defaultMode": "default"}})
+    file = setup.write(".config/Code/User/settings.json", b'{ "editor.fontSize": 12, }')
+    assert (await setup.doctor()).wrong == {}
+    setup.write(".vscode/extensions/anthropic.claude-code-2.1.329/package.json", {})
+    assert (await setup.doctor()).wrong == {"editor": "warning"}
+    file.write_bytes(b'{ "broken')
+    broken = await setup.doctor()
+    assert "cannot be read" in broken.of("editor").finding
+    file.write_bytes(b"{}")
+    setup.user(good_env(gateway.url))
+    setup.shell = {}
+    assert (await setup.doctor()).wrong == {}
+
+
 # ------------------------------------------------------------------------------------------------ by landline
 
 

@@ -32,6 +32,12 @@ CHECKS: dict[str, Check] = {
         "A variable in the `env` of a settings file wins over the same one exported in the shell.",
         _WARNING,
     ),
+    "editor": Check(
+        "The editor's extension gets the same address",
+        "The extension starts Claude Code itself: a shell's variables do not reach it, its editor's settings do, and a "
+        "settings file of the client's wins over both.",
+        _WARNING,
+    ),
     # where it is pointed
     "base_url": Check(
         "The client has the gateway's address",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from landline.clients.claude_code import DEFEATING
+from landline.clients.doctor.address import BASE_URL
 from landline.clients.doctor.edits import in_user_file, set_where_it_stands
 from landline.clients.doctor.finding import Outcome, Passed, Problem, Severity, Skipped, Source
 from landline.clients.doctor.settings_in_force import Origin
 from landline.clients.doctor.state import State
 
 PERMISSION_KEYS = ("permissions", "defaultMode")
+EDITOR_FIX = "`landline settings write claude --vscode` writes it there; then start the editor anew"
 AUTO_MODE_SINCE = (2, 1, 329)  # the oldest version in which it was seen
 QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "telemetry, update checks and feature flags",
@@ -96,6 +98,26 @@ def _loses(name: str, shell: str, file: str) -> bool:
 
 def _entries(text: str) -> set[str]:
     return {entry.strip() for entry in text.split(",") if entry.strip()}
+
+
+def editor(state: State) -> Outcome:
+    """Of the address alone: what else is wrong there is wrong in the terminal too, or told by --vscode's difference."""
+    if not state.editors:
+        return Passed("no editor here has the extension")
+    value = state.settings.value(BASE_URL)
+    found: list[Problem] = []
+    for one in state.editors:
+        source, told = Source(one.file, one.line), one.told.get(BASE_URL, "")
+        if one.unreadable:
+            text = "it cannot be read: what its extension gets is not known"
+            found.append(Problem(finding=text, fix="correct it, or move it away", source=source))
+        elif value is not None and value.origin is Origin.SHELL and not told:
+            text = f"{BASE_URL} stands in the shell alone, which the extension does not see"
+            found.append(Problem(finding=text, fix=EDITOR_FIX, source=source))
+        elif told and (value is None or told.rstrip("/") != value.text.rstrip("/")):
+            other = f"{value.text} counts in the terminal ({value.source})" if value else "none in the terminal"
+            found.append(Problem(finding=f"it hands out {BASE_URL} {told}; {other}", fix=EDITOR_FIX, source=source))
+    return found or Passed("the same address, or the client's settings file alone")
 
 
 def telemetry(state: State) -> Outcome:

@@ -26,6 +26,7 @@ FUNCTIONS: dict[str, Callable[[State], Outcome]] = {
     "client": conduct.client,
     "settings_file": conduct.settings_file,
     "shell_overruled": conduct.shell_overruled,
+    "editor": conduct.editor,
     "base_url": address.base_url,
     "base_url_path": address.base_url_path,
     "other_provider": address.other_provider,

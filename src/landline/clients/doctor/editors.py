@@ -13,15 +13,20 @@ from pathlib import Path
 from typing import Any, cast
 
 from landline.clients.claude_code import DEFEATING
-from landline.clients.doctor.commented_json import decoded, with_member, with_variables
+from landline.clients.doctor.commented_json import decoded, plain, with_member, with_variables
 from landline.clients.doctor.fixes import BOM, Change, content_of, real_path
+from landline.clients.doctor.json_places import members
+from landline.clients.doctor.state import Editor
 from landline.errors import SettingsError
 
 VARIABLES = "claudeCode.environmentVariables"
 NO_LOGIN = "claudeCode.disableLoginPrompt"
-NAMES = ("Code", "Code - Insiders", "VSCodium", "Cursor")
 # Where the editor's window is elsewhere (WSL, SSH, a container), the extension runs here and reads these.
 SERVERS = (".vscode-server", ".vscode-server-insiders", ".vscodium-server", ".cursor-server")
+MOST_READ = 4 * 1024 * 1024  # characters
+EXTENSION = "anthropic.claude-code-*"
+EXTENSIONS = (".vscode", ".vscode-insiders", ".vscode-oss", ".cursor", *SERVERS)
+NAMES = ("Code", "Code - Insiders", "VSCodium", "Cursor")
 
 
 def editor_files(*, home: Path, environ: Mapping[str, str], platform: str = sys.platform) -> tuple[Path, ...]:
@@ -32,6 +37,30 @@ def editor_files(*, home: Path, environ: Mapping[str, str], platform: str = sys.
         base = home / "Library" / "Application Support"
     folders = [base / name / "User" for name in NAMES] + [home / server / "data" / "Machine" for server in SERVERS]
     return tuple(folder / "settings.json" for folder in folders if folder.is_dir())
+
+
+def read_editors(*, home: Path, environ: Mapping[str, str], platform: str = sys.platform) -> tuple[Editor, ...]:
+    """Editors with the extension, or with settings for it. Never fails."""
+    installed = _extension_is_here(home)
+    found: list[Editor] = []
+    for file in editor_files(home=home, environ=environ, platform=platform):
+        try:
+            text = (content_of(file) or b"{}").decode("utf-8-sig")
+            document = decoded(text) if len(text) <= MOST_READ else {}
+            place = members(plain(text)).get((VARIABLES,))
+        except (ValueError, RecursionError, IndexError, SettingsError):
+            found += [Editor(str(file), unreadable=True)] if installed else []
+            continue
+        if installed or VARIABLES in document:
+            found.append(Editor(str(file), place.line if place else 0, told_variables(document)))
+    return tuple(found)
+
+
+def _extension_is_here(home: Path) -> bool:
+    try:
+        return any(next((home / place / "extensions").glob(EXTENSION), None) for place in EXTENSIONS)
+    except OSError:
+        return False
 
 
 def editor_changes(files: tuple[Path, ...], wanted: Mapping[str, str]) -> tuple[Change, ...]:

@@ -16,6 +16,7 @@ import msgspec
 
 from landline.clients.claude_code import is_loopback
 from landline.clients.doctor.asking_servers import ask_as_client, look_at, look_at_server
+from landline.clients.doctor.editors import read_editors
 from landline.clients.doctor.model_probes import probe_model
 from landline.clients.doctor.settings_in_force import Origin, SettingsInForce, read_settings
 from landline.clients.doctor.state import Asked, Client, ModelServer, Place, State, is_url, sent_model
@@ -73,6 +74,7 @@ async def gather(where: Where, settings: Settings, *, begin: Callable[[str], Non
         server=server,
         asked=asked,
         gateway_key=_own_key(settings),
+        editors=read_editors(home=where.home, environ=where.environ),
         quick=where.quick,
     )
     if where.quick or is_strangers(found):

@@ -84,8 +84,8 @@ class Asked(Struct, frozen=True):
     status: int = 0
     problem: str = ""
     counted_only: bool = True  # tokens were counted, no model was asked
-    compressed: str = ""  # how the stream came packed
     telling: bool = True
+    compressed: str = ""  # how the stream came packed
 
 
 class Streamed(Struct, frozen=True):
@@ -104,6 +104,15 @@ class Prefill(Struct, frozen=True):
     seconds: float = 0.0
     sent: int = 0
     problem: str = ""
+
+
+class Editor(Struct, frozen=True):
+    """An editor with the client's extension. `told` are the variables that its settings hand to the client."""
+
+    file: str
+    line: int = 0
+    told: Mapping[str, str] = {}
+    unreadable: bool = False
 
 
 class Probed(Struct, frozen=True, kw_only=True):
@@ -129,6 +138,7 @@ class State(Struct, frozen=True, kw_only=True):
     asked: Asked = Asked()
     gateway_key: str = ""  # of landline's own settings
     probed: Probed = Probed()
+    editors: tuple[Editor, ...] = ()
     quick: bool = False
 
     @property

@@ -17,7 +17,18 @@ from landline.clients.doctor.diagnosing import diagnose
 from landline.clients.doctor.finding import Source
 from landline.clients.doctor.report import lines
 from landline.clients.doctor.settings_in_force import Origin, SettingsInForce, Value
-from landline.clients.doctor.state import Asked, Client, ModelServer, Place, Prefill, Probed, State, Streamed, is_url
+from landline.clients.doctor.state import (
+    Asked,
+    Client,
+    Editor,
+    ModelServer,
+    Place,
+    Prefill,
+    Probed,
+    State,
+    Streamed,
+    is_url,
+)
 from landline.clients.live_gateway import LiveCall, LiveTotals, Snapshot
 from landline.clients.remote_gateway import ServedModel
 from landline.upstream.caching import CacheMetrics
@@ -139,6 +150,16 @@ PROBED = st.builds(
     streamed_direct=st.none() | st.builds(Streamed, SMALL, SECONDS, SECONDS, NAMED),
     prefill=st.none() | st.builds(Prefill, SMALL, SECONDS, SMALL, NAMED),
 )
+EDITORS = st.builds(
+    Editor,
+    st.just("settings.json"),
+    SMALL,
+    st.fixed_dictionaries(
+        {"ANTHROPIC_AUTH_TOKEN": st.just(SECRET)},
+        optional={"ANTHROPIC_BASE_URL": st.sampled_from([URL, "http://x\x1b"])},
+    ),
+    st.booleans(),
+)
 VERSIONS = st.sampled_from([(), (2, 1, 100), (2, 1, 197), (2, 1, 329), (3, 0, 0)])
 
 
@@ -154,9 +175,12 @@ def states(draw: st.DrawFn) -> State:
         pointed_at=draw(PLACES) if pointed else None,
         better=draw(st.sampled_from(["", "http://better"])),
         server=draw(st.none() | SERVERS),
-        asked=draw(st.builds(Asked, st.sampled_from([0, 200, 400, 401, 404]), NAMED, st.booleans(), st.booleans())),
+        asked=draw(
+            st.builds(Asked, st.sampled_from([0, 200, 400, 401, 404]), NAMED, st.booleans(), st.booleans(), NAMED)
+        ),
         gateway_key=draw(st.sampled_from(["", "the-canary-of-the-gateway"])),
         probed=draw(PROBED),
+        editors=draw(st.lists(EDITORS, max_size=2).map(tuple)),
         quick=draw(st.booleans()),
     )
 
