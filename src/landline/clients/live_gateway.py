@@ -82,6 +82,7 @@ class LiveTotals(Struct, frozen=True):
 class Snapshot(Struct, frozen=True):
     landline: str  # the gateway's version: without it, it is no gateway of ours
     workers: int = 1
+    web_search: bool = False  # a search service is configured
     backends: list[LiveBackend] = field(default_factory=list[LiveBackend])
     running: list[LiveCall] = field(default_factory=list[LiveCall])
     finished: list[LiveCall] = field(default_factory=list[LiveCall])

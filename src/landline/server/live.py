@@ -93,6 +93,7 @@ def snapshot(line: Line, totals: Totals) -> dict[str, Any]:
         "landline": __version__,
         "at": round(time.time(), 3),
         "workers": line.settings.gateway.workers,
+        "web_search": line.searcher is not None,
         "backends": [backend_shown(backend, line.settings.sampling) for backend in line.backends],
         "running": [running(call.exchange, call.elapsed_s) for call in calls],
         "finished": [finished(exchange) for exchange in islice(reversed(line.journal.recent), FINISHED_SHOWN)],
