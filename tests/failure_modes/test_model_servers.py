@@ -309,7 +309,12 @@ def test_row_11_10_only_the_last_start_counts(tmp_path: Path) -> None:
     file = tmp_path / "vllm.log"
     failed = "ERROR No available memory for the cache blocks.\n"
     up = "INFO Application startup complete.\n"
-    for log, found in ((START + failed + START + up + failed, False), (START + up + START + failed, True)):
+    config = "INFO Initializing an engine with config: trust_remote_code=True, tensor_parallel_size=3\n"
+    for log, found in (
+        (START + failed + START + up + failed, False),
+        (START + up + START + failed, True),
+        (START + config, False),
+    ):
         file.write_text(log)
         told = diagnosed(of_user(), log=read_log(file)).of("server_log")
         assert (told.severity is Severity.ERROR) is found

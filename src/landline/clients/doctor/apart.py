@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from landline.clients.claude_settings import read_desktop_settings
 from landline.clients.doctor.state import Desktop, ServerLog
 
 LOG_END = 2 * 1024 * 1024  # bytes: a start writes some hundred lines
+MOST_COUNTED = 256 * 1024 * 1024
+PIECE = 1024 * 1024
 
 
 def desktop_settings(root: Path, *, user: str = "", platform: str = sys.platform) -> tuple[Desktop, ...]:
@@ -31,10 +34,16 @@ def read_log(path: Path) -> ServerLog:
             size = opened.seek(0, 2)
             opened.seek(max(0, size - LOG_END))
             end = opened.read(LOG_END)
-            opened.seek(0)
-            before = 0
-            while opened.tell() < size - LOG_END:
-                before += opened.read(min(1 << 20, size - LOG_END - opened.tell())).count(b"\n")
+            before = _lines_before(opened, max(0, size - LOG_END))
     except OSError:
         return ServerLog(str(path), "")
     return ServerLog(str(path), end.decode(errors="replace"), before + 1)
+
+
+def _lines_before(file: BinaryIO, end: int) -> int:
+    """-1 where counting them would take seconds."""
+    if end > MOST_COUNTED:
+        return -1
+    file.seek(0)
+    pieces = iter(lambda: file.read(min(PIECE, end - file.tell())), b"")
+    return sum(piece.count(b"\n") for piece in pieces)

@@ -87,7 +87,7 @@ ENDINGS = (
         "lower --gpu-memory-utilization by 0.03, or --max-num-seqs and --max-num-batched-tokens",
     ),
     _ending(
-        r"trust_remote_code=True",
+        r"[Pp]lease pass the argument .trust_remote_code=True",
         "the model brings Python code of its own",
         "look at that code, then add --trust-remote-code",
     ),
@@ -102,18 +102,14 @@ ENDINGS = (
 def server_log(state: State) -> Outcome:
     if state.log is None:
         return Skipped("no log was given: --server-log FILE")
-    text, line = _last_start(state.log)
+    begin = max(state.log.text.rfind(BEGIN), 0)  # of the last start
+    if UP in state.log.text[begin:]:
+        return Passed("it came up")
     for ending in ENDINGS:
-        if (match := ending.pattern.search(text)) is not None:
-            return [_problem(ending, match, state.log, line + text.count("\n", 0, match.start()))]
-    return Passed("it came up" if UP in text else "nothing in it is known to end a server")
-
-
-def _last_start(log: ServerLog) -> tuple[str, int]:
-    """What was said since the server was last started, and the line of its beginning. Once it is up, nothing counts."""
-    begin = max(log.text.rfind(BEGIN), 0)
-    text = log.text[begin:]
-    return text[: text.index(UP) + len(UP)] if UP in text else text, log.first_line + log.text.count("\n", 0, begin)
+        if (match := ending.pattern.search(state.log.text, begin)) is not None:
+            before = state.log.text.count("\n", 0, match.start())
+            return [_problem(ending, match, state.log, before + state.log.first_line if state.log.first_line else 0)]
+    return Passed("nothing in it is known to end a server")
 
 
 def _problem(ending: Ending, match: re.Match[str], log: ServerLog, line: int) -> Problem:

@@ -127,7 +127,7 @@ class Desktop(Struct, frozen=True):
 
 
 class ServerLog(Struct, frozen=True):
-    """The end of a model server's log; `first_line` is the number of its first line in the file."""
+    """The end of a model server's log; `first_line` is the number of its first line in the file, 0: not counted."""
 
     file: str
     text: str
