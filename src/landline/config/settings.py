@@ -86,7 +86,7 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         bool,
         Meta(
             description="A name that is neither served nor mapped here is refused, with the names that are, in place "
-            "of being answered by the default model."
+            "of being answered by the default model. Where requests are forwarded verbatim the backend says so itself."
         ),
     ] = False
     families: Annotated[

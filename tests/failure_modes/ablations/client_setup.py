@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
+
+import httptools
 
 from landline.policy.routing import Route
 from tests.failure_modes.ablation import Ablation
@@ -63,8 +66,16 @@ def _id_only(exchange: Any) -> list[tuple[bytes, bytes]]:
     return [(b"request-id", exchange.id.encode())]
 
 
+def _whole_url(url: bytes) -> Any:
+    parsed = httptools.parse_url(url)
+    return SimpleNamespace(path=url if parsed.query else parsed.path, query=b"")
+
+
+_keeping_queries = SimpleNamespace(**vars(httptools) | {"parse_url": _whole_url})
+
 ABLATIONS = (
     Ablation("any_path", "paths with too much in them", "landline.server.frame:_canonical", _nothing),
+    Ablation("queries_apart", "a query is no part of a path", "landline.server.connection:httptools", _keeping_queries),
     Ablation("any_name", "every name finds a model", "landline.policy.routing:route", _only_exact),
     Ablation("strict_names", "strict settings refuse", "landline.policy.routing:check_known", _nothing),
     Ablation("base_names", "the name behind the slash", "landline.policy.routing:_same_base", _none),
