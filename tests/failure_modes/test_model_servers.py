@@ -320,7 +320,10 @@ def test_row_11_10_only_the_last_start_counts(tmp_path: Path) -> None:
         assert (told.severity is Severity.ERROR) is found
     file.write_bytes(b"\xff\n" * 1_500_000 + (START + failed).encode())
     assert str(diagnosed(of_user(), log=read_log(file)).of("server_log").source).endswith(":1500002")
-    assert "server_log" in diagnosed(of_user()).not_tried
+    down = diagnosed(of_user(), server=Known(url="http://m", named_by="--backend"))
+    assert "--server-log FILE" in down.not_tried["server_log"]
+    assert "--server-log FILE" in down.of("backend").fix
+    assert diagnosed(of_user()).of("server_log").severity is Severity.OK  # it answers: nothing has to be read
 
 
 @pytest.mark.row("11.10")
