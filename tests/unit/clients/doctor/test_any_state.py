@@ -16,15 +16,18 @@ from landline.clients.doctor.catalogue import CHECKS
 from landline.clients.doctor.diagnosing import diagnose
 from landline.clients.doctor.finding import Source
 from landline.clients.doctor.report import lines
+from landline.clients.doctor.server_log import BEGIN, UP
 from landline.clients.doctor.settings_in_force import Origin, SettingsInForce, Value
 from landline.clients.doctor.state import (
     Asked,
     Client,
+    Desktop,
     Editor,
     ModelServer,
     Place,
     Prefill,
     Probed,
+    ServerLog,
     State,
     Streamed,
     is_url,
@@ -160,6 +163,9 @@ EDITORS = st.builds(
     ),
     st.booleans(),
 )
+LOGS = st.lists(
+    st.sampled_from([BEGIN, UP, "canary ", "\n", "estimated maximum model length is 9", "invalid tool call parser: a"])
+).map("".join)
 VERSIONS = st.sampled_from([(), (2, 1, 100), (2, 1, 197), (2, 1, 329), (3, 0, 0)])
 
 
@@ -168,7 +174,7 @@ def states(draw: st.DrawFn) -> State:
     settings = draw(settings_in_force())
     pointed = is_url(settings.text("ANTHROPIC_BASE_URL"))
     return State(
-        client=Client("claude", draw(VERSIONS)),
+        client=Client("claude", draw(VERSIONS), draw(st.sampled_from(["", "/mnt/c/claude"]))),
         settings=settings,
         named_gateway=draw(st.sampled_from(["", URL, "http://other"])),
         gateway=draw(PLACES),
@@ -182,6 +188,10 @@ def states(draw: st.DrawFn) -> State:
         probed=draw(PROBED),
         editors=draw(st.lists(EDITORS, max_size=2).map(tuple)),
         quick=draw(st.booleans()),
+        desktop=draw(
+            st.lists(st.builds(Desktop, NAMED, st.sampled_from(["", "gateway"]), WORDS), max_size=2).map(tuple)
+        ),
+        log=draw(st.none() | st.builds(ServerLog, NAMED, LOGS)),
     )
 
 
