@@ -194,7 +194,9 @@ async def _program(row: _Row, *, assume_yes: bool) -> ClientProgram:
     question = f"{row.title} was not found. Install it from npm into {cache} (a few hundred MB)?"
     if not assume_yes and not (sys.stdin.isatty() and click.confirm(question, default=True, err=True)):
         raise SettingsError(
-            f"{row.title} was not found.", hint="Put it on PATH, or add --yes to have landline install its own copy."
+            f"{row.title} was not found.",
+            hint="Install it so that it is on PATH (`npm install -g @anthropic-ai/claude-code`), or add --yes to have "
+            "landline install a copy of its own.",
         )
     return await asyncio.to_thread(partial(getattr(install, row.install), cache, report=notice))
 
