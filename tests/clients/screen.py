@@ -43,6 +43,14 @@ class Screen:
             assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.text[-3000:]}"
             await asyncio.sleep(0.05)
 
+    async def ends_with_words(self, text: str, *, timeout_s: float = 30) -> None:
+        """It ends by itself, and has written this."""
+        async with asyncio.timeout(timeout_s):
+            while self.process.poll() is None:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)  # what it wrote last is read by the loop
+        assert _SPACES.sub("", text) in self.text, self.text[-3000:]
+
     def take(self) -> None:
         with contextlib.suppress(OSError):  # the other side is closed
             self.written += os.read(self.descriptor, 65_536)

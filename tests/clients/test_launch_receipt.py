@@ -108,7 +108,34 @@ async def test_a_status_line_of_the_users_own_is_replaced_only_when_asked(verb: 
 
 
 async def prompt(screen: Screen) -> None:
+    await screen.shows("accept edits on")  # before, it does not read what is typed
     screen.type(PROMPT)
     await screen.shows(PROMPT)
     screen.type("\r")
     await screen.shows("this is the whole answer")
+
+
+async def test_titles_are_made_without_the_model_when_asked_to(verb: Verb):
+    """2.1.197 asks for a title on its screen; 2.1.329 does so only where its vendor's traffic is left on."""
+    if verb.program.version == CLAUDE_VERSIONS[-1]:
+        pytest.skip("this version asks for no title as launch starts it")
+    seeded(verb)
+    async with model_server() as backend:
+        args = command("--backend", backend.url, "--local-titles")
+        async with on_screen(args, env=verb.environ(), cwd=verb.home) as screen:
+            await prompt(screen)
+            screen.process.terminate()  # launch passes it on, and says what went through its gateway
+            await screen.ends_with_words("2 requests;")
+    assert [bool(chat.json.get("tools")) for chat in backend.chats] == [True]
+
+
+async def test_a_missing_client_is_offered_on_a_screen_and_named_elsewhere(verb: Verb):
+    if verb.program.version != CLAUDE_VERSIONS[-1]:
+        pytest.skip("no client is started")
+    async with model_server() as backend:
+        env = verb.environ() | {"PATH": str(verb.home / "none"), "XDG_CACHE_HOME": str(verb.home / "cache")}
+        async with on_screen(command("--backend", backend.url), env=env, cwd=verb.home) as screen:
+            await screen.shows("Claude Code was not found. Install it from npm into")
+            screen.type("n\r")
+            await screen.ends_with_words("npm install -g @anthropic-ai/claude-code")
+    assert backend.chats == []

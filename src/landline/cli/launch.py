@@ -53,6 +53,7 @@ class _Options:
     lean: bool
     status_line: bool
     replace_status_line: bool
+    local_titles: bool
     receipt: bool
     assume_yes: bool
 
@@ -62,7 +63,7 @@ class _Options:
         given = [name for name, on in named if on]
         if len(given) > 1:
             raise SettingsError(f"{' and '.join(given)} do not go together.", hint="Give one of them.")
-        own = (("--port", self.port), ("--wait", self.wait))
+        own = (("--port", self.port), ("--wait", self.wait), ("--local-titles", self.local_titles or None))
         for name, value in own:
             if self.gateway is not None and value is not None:
                 raise SettingsError(f"{name} is for a gateway of launch's own.", hint="Leave it out with --gateway.")
@@ -99,6 +100,7 @@ class _Options:
 @click.option("--lean", is_flag=True, help="For small windows: leave out what the client can do without.")
 @click.option("--status-line", is_flag=True, help="Show model, window, cache hits and speed on the client's screen.")
 @click.option("--replace-status-line", is_flag=True, help="The same, also in place of a status line of your own.")
+@click.option("--local-titles", is_flag=True, help="Name conversations by the first words, without asking the model.")
 @click.option("--receipt", is_flag=True, help="Print what was set, and the sums at the end, also without a screen.")
 @click.option("--yes", "assume_yes", is_flag=True, help="Install the client without asking where it is missing.")
 @reports_errors
@@ -132,7 +134,7 @@ def _settings(options: _Options) -> Settings:
 
     # On loopback and alone, whatever the settings say about the gateway that `landline serve` runs.
     flags = {"backend.url": options.backend, "models.default": options.model, "gateway.port": options.port or 0}
-    flags |= {"gateway.host": "127.0.0.1", "gateway.workers": 1}
+    flags |= {"gateway.host": "127.0.0.1", "gateway.workers": 1, "models.local_titles": options.local_titles or None}
     loaded = load_settings(flags=flags, environ=os.environ, cwd=Path.cwd())
     for text in loaded.notices:
         notice(text)
