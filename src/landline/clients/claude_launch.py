@@ -49,7 +49,14 @@ class ClaudeCode:
     def prepare(self, target: Target, program: ClientProgram, request: Request) -> Launch:
         env, overlay, wanted = self._overlay(target, request)
         own_line = has_status_line(_users_settings(request).documents)
-        receipt = claude_receipt.receipt(env, target, wanted, wishes=request.wishes, own_status_line=own_line)
+        receipt = claude_receipt.receipt(
+            env,
+            target,
+            wanted,
+            wishes=request.wishes,
+            own_status_line=own_line,
+            interactive=self.is_interactive(request.args),
+        )
         if request.wishes.lean:
             env, overlay = env | lean_environment(), lean_overlay(overlay)
         if request.wishes.replace_status_line or (request.wishes.status_line and not own_line):

@@ -18,7 +18,13 @@ OWN_KEPT = "yours is kept; --replace-status-line shows landline's for this launc
 
 
 def receipt(
-    env: Mapping[str, str], target: Target, wanted: Mapping[str, str], *, wishes: Wishes, own_status_line: bool
+    env: Mapping[str, str],
+    target: Target,
+    wanted: Mapping[str, str],
+    *,
+    wishes: Wishes,
+    own_status_line: bool,
+    interactive: bool,
 ) -> Lines:
     """`env` as `launch_environment` made it; `wanted` is what the user had set, in shell and settings files."""
     lines = [("model", target.model), ("window", _window(env, target))]
@@ -31,7 +37,8 @@ def receipt(
         lines.append(("set aside", f"{', '.join(replaced)} of your own settings, for this launch"))
     if wishes.lean:
         lines.append(("lean", lean_in_words()))
-    lines += _known(("status line", _status_line(wishes, own=own_status_line)))
+    if interactive:
+        lines += _known(("status line", _status_line(wishes, own=own_status_line)))
     if not wishes.lean and not wanted.get(EVERYTHING):
         lines += _known(("note", claude_code.small_window_advice(target.window)))
     return tuple(lines)

@@ -19,7 +19,7 @@ from landline.errors import ErrorKind, LandlineError
 
 TIMEOUT_S = 60.0
 LARGEST_BODY = 32 * 1024 * 1024  # bytes
-# 402 is the one answer after which the client neither asks again nor changes its request (2.1.197 and 2.1.329).
+# After 402 the client neither asks again nor changes its request (2.1.197 and 2.1.329).
 _REFUSAL = json.dumps(
     {"type": "error", "error": {"type": "billing_error", "message": "landline has seen the request"}}
 ).encode()

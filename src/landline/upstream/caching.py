@@ -107,7 +107,9 @@ def cache_in_words(kind: BackendKind, metrics: CacheMetrics | None, slots: int) 
         case BackendKind.VLLM if metrics is not None:
             return "on, nothing asked yet"
         case BackendKind.LLAMACPP if slots:
-            return f"{slots} {'slot' if slots == 1 else 'slots'}, each keeps its last prompt"
+            return (
+                "one slot, which keeps its last prompt" if slots == 1 else f"{slots} slots, each keeps its last prompt"
+            )
         case _:
             return "not told by the server; its hits are counted as answers come"
 
