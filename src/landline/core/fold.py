@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from typing import cast
 
 from msgspec import Struct
 
@@ -121,9 +122,10 @@ class Kept(Tally):
         return None if self._fold is None else self._fold.answer
 
     def push(self, events: list[Event]) -> None:
-        first = events[0]
-        if len(events) == 1 and type(first) is BlockDelta and len(self._words) < JOINED:
-            self._words.append(first.text)
+        first, last = events[0], events[-1]
+        deltas = type(first) is BlockDelta and type(last) is BlockDelta and first.index == last.index
+        if deltas and len(self._words) < JOINED:  # nearly always
+            self._words += [event.text for event in cast("list[BlockDelta]", events)]
             return
         super().push(events)
         words, self._words = "".join(self._words), []

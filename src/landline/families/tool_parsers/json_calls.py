@@ -41,6 +41,21 @@ class Form(Struct, frozen=True):
     strict: bool = False
 
 
+class _Token:
+    """Where a string ends that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._value = ValueEnd()
+        self._fed = self._size = 0
+
+    def end(self, text: str, at: int) -> int:
+        """`text` from `at` on is what came so far. -1: not yet."""
+        if not self._size:
+            found = self._value.feed(text, at + self._fed)
+            self._fed, self._size = len(text) - at, max(found - at, 0)
+        return at + self._size if self._size else -1
+
+
 class JsonCalls(StepReader):
     """Reads from the first bracket on; an opener that ends in one has been it."""
 
@@ -135,7 +150,7 @@ class JsonCalls(StepReader):
             at += 1
             return self._checked(text, self._end_object(at, out)) if self._level == 0 else at
         if text[at] in "\"'":
-            return self._read_token(self._take_key, at)
+            return self._read_key(at)
         return self._stray(text, at, out)
 
     def _stray(self, text: str, at: int, out: list[Piece]) -> int:
@@ -152,18 +167,34 @@ class JsonCalls(StepReader):
 
     def _read_token(self, then: Callable[[str], None], at: int) -> int:
         """A string follows whose meaning `then` takes. All of it is kept until it ends: it may be text after all."""
-        end, fed = ValueEnd(), 0
+        token = _Token()
 
         def step(text: str, at: int, out: list[Piece]) -> int:
-            nonlocal fed
-            found = end.feed(text, at + fed)
-            fed = len(text) - at
-            if (fed if found < 0 else found - at) > LONGEST_NAME:
+            end = token.end(text, at)
+            if (end if end >= 0 else len(text)) - at > LONGEST_NAME:
                 return self._stray(text, at, out)
-            if found < 0:
+            if end < 0:
                 return NEEDS_MORE
-            then(_string(text[at:found]))
-            return found if self._name is not None or self._step != step else self._refused(text, found)
+            then(_string(text[at:end]))
+            return end if self._name is not None or self._step != step else self._refused(text, end)
+
+        self._step = step
+        return at
+
+    def _read_key(self, at: int) -> int:
+        """The same for a key, which a colon must follow: else it is a quoted word, and no part of the object."""
+        token = _Token()
+
+        def step(text: str, at: int, out: list[Piece]) -> int:
+            end = token.end(text, at)
+            colon = end_of_space(text, end) if end >= 0 else len(text)
+            if colon - at > LONGEST_NAME or (colon < len(text) and text[colon] != ":"):
+                return self._stray(text, at, out)
+            if colon == len(text):
+                return NEEDS_MORE
+            self._key = _string(text[at:end])
+            self._step = self._colon
+            return end
 
         self._step = step
         return at
@@ -171,10 +202,6 @@ class JsonCalls(StepReader):
     def _refused(self, text: str, at: int) -> int:
         self._give_up(text)
         return at
-
-    def _take_key(self, key: str) -> None:
-        self._key = key
-        self._step = self._colon
 
     def _take_name(self, name: str) -> None:
         self._name = self._toolbox.find(name)

@@ -54,8 +54,8 @@ class ChatStreamDecoder:
         try:
             if only is None:
                 self._frames(self._sse.feed(data))
-            elif words := self._only(only):
-                return [words]
+            else:
+                self._only(only)
         except (FrameTooLarge, CallTooLarge) as error:
             self._fail(ResponseError(f"The backend sent {error}."))
         return self._take()
@@ -81,19 +81,14 @@ class ChatStreamDecoder:
         out, self._blocks.out = self._blocks.out, []
         return out
 
-    def _only(self, data: bytes) -> BlockDelta | None:
-        """An event that came alone. Nearly all are more words of the open block: those are given back, not written."""
+    def _only(self, data: bytes) -> None:
+        """The data of an event that came alone and has no name."""
         try:
             chunk = _read_chunk(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._frame(Frame(b"", data))
-            return None
-        words = self._words(chunk) if self._finish is None else None
-        if words is None:
+        else:
             self._piece(chunk)
-        elif chunk.usage is not None:
-            self._usage = _usage(chunk.usage, self._usage or Usage())
-        return words
 
     def _words(self, chunk: Chunk) -> BlockDelta | None:
         """What the chunk says, where that is nothing but words of the open block."""
@@ -105,12 +100,8 @@ class ChatStreamDecoder:
             return None
         thought, text = delta.reasoning or delta.reasoning_content, delta.content
         if not thought and isinstance(text, str) and BROKEN_CHARACTER not in text:
-            words = self._blocks.more(BlockKind.TEXT, text) if text else None
-        else:
-            words = self._blocks.more(BlockKind.THINKING, thought) if thought and not text else None
-        if words is not None:
-            self._deltas += 1
-        return words
+            return self._blocks.more(BlockKind.TEXT, text) if text else None
+        return self._blocks.more(BlockKind.THINKING, thought) if thought and not text else None
 
     def _frame(self, frame: Frame) -> None:
         data = frame.data
@@ -131,7 +122,13 @@ class ChatStreamDecoder:
             self._piece(chunk)
 
     def _piece(self, chunk: Chunk) -> None:
-        if chunk.error is not None or chunk.object == "error":
+        words = self._words(chunk) if self._finish is None else None
+        if words is not None:  # nearly always
+            self._deltas += 1
+            self._blocks.out.append(words)
+            if chunk.usage is not None:
+                self._usage = _usage(chunk.usage, self._usage or Usage())
+        elif chunk.error is not None or chunk.object == "error":
             self._fail(_told_error(chunk))
         else:
             self._chunk(chunk)

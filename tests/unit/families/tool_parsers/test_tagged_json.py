@@ -173,6 +173,13 @@ def test_what_follows_a_call_and_is_none_is_text() -> None:
     assert found == [*call(), Said('\n{"name": "nobody", "arguments": {}}</tool_call>')]
 
 
+@pytest.mark.parametrize("word", ['"hello"', "'hello'", '"hello" '])
+@pytest.mark.parametrize("behind", ["said he", "}", "<b>"])
+def test_a_quoted_word_behind_the_arguments_is_text(word: str, behind: str) -> None:
+    found = read_in_every_cut(f'<tool_call>{{"name": "write", "arguments": {{}}{word}{behind}', SYNTAXES)
+    assert found == [*call(arguments="{}"), Said(word + behind)]
+
+
 @pytest.mark.parametrize("mark", ['"', "'"])
 @pytest.mark.parametrize("between", ["", ", \n"])
 def test_a_key_that_goes_on_too_long_is_text_from_its_first_character_on(mark: str, between: str) -> None:
