@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -139,3 +140,18 @@ async def test_a_missing_client_is_offered_on_a_screen_and_named_elsewhere(verb:
             screen.type("n\r")
             await screen.ends_with_words("npm install -g @anthropic-ai/claude-code")
     assert backend.chats == []
+
+
+async def test_ctrl_c_ends_the_waiting_and_leaves_nothing(verb: Verb):
+    if verb.program.version != CLAUDE_VERSIONS[-1]:
+        pytest.skip("no client is started")
+    async with model_server(override=lambda request: json_answer(503, {"error": "Loading model"})) as backend:
+        args = command("--backend", backend.url)
+        async with on_screen(args, env=verb.environ(), cwd=verb.home) as screen:
+            await screen.shows("waiting for the backend, 1 s:")
+            await screen.shows("answered 503")
+            screen.process.send_signal(signal.SIGINT)
+            await screen.ends_with_words("landline: stopped")
+    assert screen.process.returncode == 130
+    assert "Traceback" not in screen.text
+    assert verb.left_over == []

@@ -114,9 +114,8 @@ def launch(*, client: str, args: tuple[str, ...], **given: Any) -> None:
 
     options = _Options(**given)
     options.check()
-    settings = _settings(options)
     try:
-        code = asyncio.run(_run(CLIENTS[client], args, settings, options))
+        code = asyncio.run(_run(CLIENTS[client], args, _settings(options), options))
     except KeyboardInterrupt:  # the client has its own way with Ctrl-C: nothing was started yet
         notice("stopped")
         code = EXIT_INTERRUPTED
@@ -141,7 +140,8 @@ def _settings(options: _Options) -> Settings:
     settings = loaded.settings
     if options.embedded or options.gateway or _is_named(loaded):
         return settings
-    return msgspec.structs.replace(settings, backend=msgspec.structs.replace(settings.backend, url=local_backend()))
+    found = msgspec.structs.replace(settings.backend, url=local_backend(wait_s=options.wait or 0))
+    return msgspec.structs.replace(settings, backend=found)
 
 
 def _is_named(loaded: LoadedSettings) -> bool:

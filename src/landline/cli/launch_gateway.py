@@ -83,7 +83,7 @@ async def opened_gateway(
         _backend(settings, embedded=embedded) as used,
         running_gateway(used, journal=journal, port=used.gateway.port) as running,
     ):
-        with _progress() as tell:
+        with waiting() as tell:
             await wait_until_ready(running.line, wait_s=wait_s, tell=tell)
         yield await _own_target(running, used), tally
 
@@ -112,7 +112,7 @@ async def _own_target(running: RunningGateway, settings: Settings) -> Target:
 
 
 @contextmanager
-def _progress() -> Generator[Tell]:
+def waiting() -> Generator[Tell]:
     """Tells how long the backend is waited for: one line that changes on a terminal, now and then a line elsewhere."""
     live, said_at = sys.stderr.isatty(), -TOLD_EVERY_S
     shown = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,14 +14,35 @@ from landline.errors import SettingsError
 if TYPE_CHECKING:
     from landline.upstream.local_servers import LocalServer
 
+LOOK_AGAIN_S = 1.0
 
-def local_backend() -> str:
-    """The address of a model server on one of the usual ports. Raises SettingsError where that is not clear."""
+
+def local_backend(*, wait_s: float = 0) -> str:
+    """The address of a model server on one of the usual ports. Raises SettingsError where that is not clear.
+
+    `wait_s`: how long to look again while there is none.
+    """
     import asyncio
 
+    from landline.upstream.local_servers import USUAL_PORTS
+
+    found = asyncio.run(_come(USUAL_PORTS, wait_s))
+    return picked(found, on_screen=sys.stdin.isatty() and sys.stderr.isatty())
+
+
+async def _come(ports: Mapping[int, str], wait_s: float) -> Sequence[LocalServer]:
+    import asyncio
+
+    from landline.cli.launch_gateway import waiting
     from landline.upstream.local_servers import local_servers
 
-    return picked(asyncio.run(local_servers()), on_screen=sys.stdin.isatty() and sys.stderr.isatty())
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    with waiting() as tell:
+        while not (found := await local_servers(ports)) and clock() - began < wait_s:
+            tell(clock() - began, "nothing answers on the usual ports of this machine.")
+            await asyncio.sleep(LOOK_AGAIN_S)
+    return found
 
 
 def picked(found: Sequence[LocalServer], *, on_screen: bool) -> str:

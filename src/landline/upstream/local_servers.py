@@ -1,6 +1,7 @@
 """Looks for model servers on this machine, at the ports on which each kind listens by default.
 
-Only 127.0.0.1 is asked, a GET or a few at each port, and never with a key: anything may listen there.
+Only 127.0.0.1 is asked, one question and a few more where a list of models came, and never with a key: anything may
+listen there.
 """
 
 from __future__ import annotations

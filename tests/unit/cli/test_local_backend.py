@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 import pytest
 from click.testing import CliRunner
 
+from landline.cli import local_backend
 from landline.cli.local_backend import picked
 from landline.errors import SettingsError
 from landline.upstream.local_servers import LocalServer
+from tests.fakes.model_server import ModelServer
 
 ONE = LocalServer("http://127.0.0.1:8000", "vLLM", "Qwen", 1, 65_536)
 OTHER = LocalServer("http://127.0.0.1:11434", "Ollama", "nasty\x1b[2J", 3)
@@ -23,6 +27,19 @@ def pick(*, screen: bool) -> None:
 def test_the_only_one_is_used_and_said(capsys: pytest.CaptureFixture[str]):
     assert picked([ONE], on_screen=False) == ONE.url
     assert "found vLLM at http://127.0.0.1:8000 (Qwen, 65,536 tokens)" in capsys.readouterr().err
+
+
+async def test_a_server_that_comes_is_found_while_it_is_waited_for(capsys: pytest.CaptureFixture[str]):
+    async with ModelServer() as gone:
+        ports = {gone.port: "vLLM"}
+    assert await local_backend._come(ports, 0) == ()  # pyright: ignore
+    waiting = asyncio.create_task(local_backend._come(ports, 20))  # pyright: ignore
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    async with ModelServer(port=gone.port):
+        (found,) = await waiting
+    assert found.url == gone.url
+    assert "nothing answers on the usual ports" in capsys.readouterr().err
 
 
 def test_of_several_the_user_picks_on_a_screen():

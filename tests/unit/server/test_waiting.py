@@ -75,19 +75,9 @@ async def test_a_server_that_comes_while_it_is_waited_for_is_used():
         waiting = asyncio.create_task(waited(line, wait_s=8))
         await asyncio.sleep(0.1)
         assert not waiting.done()
-        async with await asyncio.start_server(_models, "127.0.0.1", port):
+        async with ModelServer(models=["late"], port=port):
             assert await waiting
         assert line.backend.served == ("late",)
-
-
-async def _models(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    body = b'{"object":"list","data":[{"id":"late","owned_by":"vllm"}]}'
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n")
-    writer.write(b"content-length: %d\r\n\r\n" % len(body) + body)
-    await writer.drain()
-    writer.close()
-    await writer.wait_closed()
 
 
 async def test_a_server_that_wants_another_key_is_never_waited_for():
