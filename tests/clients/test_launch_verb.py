@@ -78,6 +78,8 @@ async def test_sigterm_ends_the_client_and_everything_that_was_started(verb: Ver
     [
         (("--gateway", "http://127.0.0.1:9"), "No gateway answers"),
         (("--gateway", "not-a-url"), "is not a URL"),
+        (("--gateway", "http://127.0.0.1:9", "--wait", "5"), "--wait is for a gateway of launch's own"),
+        (("--backend", "http://127.0.0.1:9", "--wait", "1"), "No model server answers at http://127.0.0.1:9 after"),
         (("--gateway", "http://127.0.0.1:9", "--embedded"), "do not go together"),
         (("--backend", "http://127.0.0.1:9"), "No model server answers"),
     ],

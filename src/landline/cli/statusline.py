@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -27,5 +28,5 @@ def statusline(*, gateway: str) -> None:
     if not base_url:
         return
     line = status_line(asked(base_url, key=os.environ.get("ANTHROPIC_AUTH_TOKEN", "")), session_of(told))
-    if line:
-        sys.stdout.buffer.write(line.encode("utf-8", "replace") + b"\n")
+    with contextlib.suppress(OSError):  # nobody reads any more
+        os.write(sys.stdout.fileno(), f"{line}\n".encode("utf-8", "replace") if line else b"")

@@ -16,6 +16,7 @@ from typing import Any, cast
 TIMEOUT_S = 0.5
 LARGEST_ANSWER = 4 * 1024 * 1024  # bytes
 LARGEST_INPUT = 1024 * 1024
+LARGEST_NUMBER = 10**9  # of tokens or milliseconds: a larger one is none
 NAME_WIDTH = 40
 FEWEST_TOKENS = 8  # of an answer, for its speed to mean something
 SHORTEST_MS = 50.0  # the same for the time that they took
@@ -108,14 +109,12 @@ def _used(call: Row, window: int) -> str:
 
 def _cache(call: Row) -> str:
     hit = call.get("cache_hit_percent")
-    return f"cache {hit:.0f} %" if isinstance(hit, int | float) else ""
+    return f"cache {hit:.0f} %" if isinstance(hit, int | float) and 0 <= hit <= 100 else ""
 
 
 def _speed(call: Row) -> str:
-    first, total, output = call.get("ttft_ms"), call.get("total_ms"), _number(call, "output_tokens")
-    if not isinstance(first, int | float) or not isinstance(total, int | float):
-        return ""
-    if output < FEWEST_TOKENS or total - first < SHORTEST_MS or call.get("stream") is not True:
+    first, total, output = _time(call, "ttft_ms"), _time(call, "total_ms"), _number(call, "output_tokens")
+    if output < FEWEST_TOKENS or total - first < SHORTEST_MS or first < 0 or call.get("stream") is not True:
         return ""
     return f"{1000 * output / (total - first):.0f} tokens/s"
 
@@ -147,4 +146,10 @@ def _text(row: Row, name: str) -> str:
 
 def _number(row: Row, name: str) -> int:
     number = row.get(name)
-    return number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else 0
+    return number if isinstance(number, int) and not isinstance(number, bool) and 0 < number < LARGEST_NUMBER else 0
+
+
+def _time(row: Row, name: str) -> float:
+    """-1 for what is no time."""
+    value = row.get(name)
+    return float(value) if isinstance(value, int | float) and 0 <= value < LARGEST_NUMBER else -1.0

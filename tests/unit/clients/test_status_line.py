@@ -65,6 +65,21 @@ def test_what_no_gateway_says_makes_an_empty_line(answer: object):
     assert status_line(answer, SESSION) == ""
 
 
+@pytest.mark.parametrize(
+    "number",
+    [10**400, -(10**400), float("nan"), float("inf"), True, "9", None, [], {}],
+    ids=lambda number: f"{number}"[:6],
+)
+@pytest.mark.parametrize(
+    "name", ["prompt_tokens", "output_tokens", "cache_hit_percent", "ttft_ms", "total_ms", "stream", "model_served"]
+)
+def test_any_number_is_borne(name: str, number: object):
+    line = status_line(live(call(**{name: number})), SESSION)
+    assert line
+    assert len(line) < 120
+    assert "nan" not in line
+
+
 def test_foreign_names_cannot_do_anything_to_a_terminal():
     line = status_line(live(call(model_served="\x1b]0;x\x07" + "y" * 300)), SESSION)
     assert "\x1b" not in line
