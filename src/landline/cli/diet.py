@@ -150,7 +150,7 @@ async def _counting(settings: Settings, *, must_count: bool) -> AsyncGenerator[_
     """A gateway over the model server, if one answers. Raises LandlineError where one was named and does not."""
     from landline.server.live import without_credentials
     from landline.server.run import running_gateway
-    from landline.server.waiting import wait_until_ready
+    from landline.server.readiness import wait_until_ready
 
     async with running_gateway(settings) as gateway:
         try:

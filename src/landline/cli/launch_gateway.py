@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from landline.config.settings import Settings
     from landline.core.exchange import Exchange
     from landline.server.run import RunningGateway
-    from landline.server.waiting import Tell
+    from landline.server.readiness import Tell
 
 _LOCAL_TOKEN = "landline"  # noqa: S105 - a gateway on loopback without keys takes any; clients insist on one
 TOLD_EVERY_S = 15.0  # where nobody watches the line change
@@ -75,7 +75,7 @@ async def opened_gateway(
         return
     from landline.server.journal import Journal
     from landline.server.run import running_gateway
-    from landline.server.waiting import wait_until_ready
+    from landline.server.readiness import wait_until_ready
 
     tally, journal = Tally(), Journal()
     journal.observers.append(tally.add)

@@ -78,8 +78,9 @@ class NativeProxy:
         models = self._line.settings.models
         # What nothing maps is for the backend to know: a hosted API serves more names than it lists.
         names = Names(self._line.backend.served, models.default or asked, models.aliases, models.tiers)
-        chosen = route(asked, names).model
-        call.exchange.model_asked, call.exchange.model_served = asked, chosen
+        found = route(asked, names)
+        chosen = found.model
+        call.exchange.model_asked, call.exchange.model_served, call.exchange.route = asked, chosen, found.rule
         call.exchange.session = call.exchange.session or session_of_metadata(members.get("metadata", UNSET))
         if chosen == asked:
             return body

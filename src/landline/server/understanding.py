@@ -8,6 +8,7 @@ from landline.core.exchange import Exchange
 from landline.core.model import Conversation
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.affinity import session_of_metadata
+from landline.policy.routing import check_known
 from landline.protocols.anthropic_messages.request import decode_request
 from landline.server.documents import has_unread, with_documents
 from landline.server.line import Line
@@ -41,10 +42,12 @@ async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: b
     exchange.session = exchange.session or session_of_metadata(wire.metadata)
     await line.know()
     chosen = line.route(wire.model)
-    exchange.model_asked, exchange.model_served = wire.model, chosen.model
+    exchange.model_asked, exchange.model_served, exchange.route = wire.model, chosen.model, chosen.rule
     exchange.stream = conversation.stream
     if not chosen.model:
         raise unavailable(line)
+    if line.settings.models.strict:
+        check_known(wire.model, chosen, line.backend.served)
     conversation = msgspec.structs.replace(conversation, model=chosen.model)
     known = line.backend_for(exchange).known(chosen.model)
     if not counting:

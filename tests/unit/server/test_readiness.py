@@ -12,7 +12,7 @@ from landline.config.settings import Backend, Settings
 from landline.errors import LandlineError
 from landline.server.journal import Journal
 from landline.server.line import Line
-from landline.server.waiting import wait_until_ready
+from landline.server.readiness import wait_until_ready
 from tests.fakes.model_server import ModelServer
 from tests.fakes.upstream import Request, Step, json_answer
 
