@@ -149,8 +149,8 @@ def _bare(folder: Path) -> dict[str, str]:
 async def _counting(settings: Settings, *, must_count: bool) -> AsyncGenerator[_Counting]:
     """A gateway over the model server, if one answers. Raises LandlineError where one was named and does not."""
     from landline.server.live import without_credentials
-    from landline.server.run import running_gateway
     from landline.server.readiness import wait_until_ready
+    from landline.server.run import running_gateway
 
     async with running_gateway(settings) as gateway:
         try:

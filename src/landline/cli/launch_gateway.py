@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from landline.clients.launching import Target
     from landline.config.settings import Settings
     from landline.core.exchange import Exchange
-    from landline.server.run import RunningGateway
     from landline.server.readiness import Tell
+    from landline.server.run import RunningGateway
 
 _LOCAL_TOKEN = "landline"  # noqa: S105 - a gateway on loopback without keys takes any; clients insist on one
 TOLD_EVERY_S = 15.0  # where nobody watches the line change
@@ -74,8 +74,8 @@ async def opened_gateway(
         yield await _running_target(settings, gateway), None
         return
     from landline.server.journal import Journal
-    from landline.server.run import running_gateway
     from landline.server.readiness import wait_until_ready
+    from landline.server.run import running_gateway
 
     tally, journal = Tally(), Journal()
     journal.observers.append(tally.add)
