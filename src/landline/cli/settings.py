@@ -39,12 +39,20 @@ def settings() -> None:
 @click.argument("client", type=click.Choice(CLIENTS))
 @click.option("--gateway", metavar="URL", help="A gateway that runs; its key: LANDLINE_GATEWAY_KEYS.  [default: ours]")
 @click.option("--model", metavar="NAME", help="Served model to use.  [default: the first served]")
+@click.option("--status-line", is_flag=True, help="Show window, cache hits and speed on the client's own screen.")
 @click.option("--project", is_flag=True, help="For this project alone: .claude/settings.local.json.")
 @click.option("--vscode", is_flag=True, help="For its extension: settings of VS Code, Insiders, VSCodium, Cursor.")
 @click.option("--yes", "assume_yes", is_flag=True, help="Do not ask.")
 @reports_errors
 def write(
-    *, client: str, gateway: str | None, model: str | None, project: bool, vscode: bool, assume_yes: bool
+    *,
+    client: str,
+    gateway: str | None,
+    model: str | None,
+    status_line: bool,
+    project: bool,
+    vscode: bool,
+    assume_yes: bool,
 ) -> None:
     """Point a client at a running gateway for good.
 
@@ -60,8 +68,8 @@ def write(
     from landline.clients.doctor.settings_in_force import read_settings
 
     assert client in CLIENTS
-    if vscode and project:
-        raise click.UsageError("--vscode writes an editor's own settings: leave out --project")
+    if vscode and (project or status_line):
+        raise click.UsageError("--vscode writes an editor's own settings: leave out --project and --status-line")
     home, cwd = Path(os.environ.get("HOME") or Path.home()), Path.cwd()
     target = _target(gateway, model)
     in_force = read_settings(home=home, cwd=cwd, environ=os.environ)
@@ -69,7 +77,11 @@ def write(
     if vscode:
         changes = _for_editors(in_force, target, home)
     else:
-        changes = changes_of(permanent_edits(in_force, target, local_file if project else user_file))
+        file = local_file if project else user_file
+        edits = permanent_edits(in_force, target, file)
+        if status_line:
+            edits += _status_line_edits(file, target)
+        changes = changes_of(edits)
     if not _written(changes, assume_yes=assume_yes):
         sys.exit(EXIT_REFUSED)
 
@@ -88,6 +100,22 @@ def _for_editors(in_force: SettingsInForce, target: Target, home: Path) -> tuple
             hint="Start the editor once, or leave out --vscode: the extension reads the client's settings file too.",
         )
     return editor_changes(files, permanent_environment(in_force, target))
+
+
+def _status_line_edits(file: Path, target: Target) -> tuple[Edit, ...]:
+    """None where a file of the user's has a status line already: that is his."""
+    import os
+
+    from landline.clients.claude_settings import has_status_line, read_user_settings
+    from landline.clients.doctor.finding import Edit
+    from landline.clients.status_line import status_line_setting
+
+    home, cwd = Path(os.environ.get("HOME") or Path.home()), Path.cwd()
+    if has_status_line(read_user_settings(home=home, cwd=cwd, environ=os.environ).documents):
+        notice("your settings have a status line already, which is kept; remove it first to have landline's")
+        return ()
+    setting = status_line_setting(target.base_url)
+    return tuple(Edit(file, ("statusLine", name), value) for name, value in setting.items())
 
 
 def _target(gateway: str | None, model: str | None) -> Target:

@@ -16,6 +16,7 @@ from landline.core.events import ResponseEnd
 from landline.core.exchange import Exchange, Outcome
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder, encode_message
+from landline.protocols.anthropic_messages.titles import is_title_call
 from landline.server.answer import stream_headers, whole_headers
 from landline.server.asgi import Header, Receive, Scope, Send, send_whole
 from landline.server.calls import Call
@@ -24,6 +25,7 @@ from landline.server.line import Line
 from landline.server.opening import COUNT_BEFORE_OPENING_S, Opening
 from landline.server.reading import Reading, failure, read_whole
 from landline.server.repeats import Turn
+from landline.server.titles import TitleCall
 from landline.server.understanding import to_backend, understood
 from landline.server.waiting import waiting
 from landline.server.web_search import SearchCall
@@ -40,7 +42,7 @@ class MessagesProxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with Call(self._line, scope, send) as call:
             opening = await self._opening(await call.body(receive), call)
-            if isinstance(opening, SearchCall):
+            if not isinstance(opening, Opening):
                 await opening.answer(send)
             elif call.exchange.stream:
                 with self._line.repeats.turn(call, opening.request, most=opening.most) as turn:
@@ -48,10 +50,12 @@ class MessagesProxy:
             else:
                 await self._whole(opening, call, send)
 
-    async def _opening(self, body: bytes, call: Call) -> Opening | SearchCall:
+    async def _opening(self, body: bytes, call: Call) -> Opening | SearchCall | TitleCall:
         conversation = await understood(body, call.exchange, self._line)
         if conversation.web_search is not None:
             return SearchCall(conversation, call, self._line)
+        if self._line.settings.models.local_titles and is_title_call(conversation):
+            return TitleCall(conversation, call, self._line)
         opening = Opening(to_backend(conversation, call.exchange, self._line), call.exchange, self._line)
         await opening.fit()
         return opening
