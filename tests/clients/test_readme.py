@@ -141,8 +141,9 @@ async def test_the_readme_leads_to_a_working_loop(
 
         server.answer = AgentScript([write(home / "launched.txt", "one\n"), Answer(text=SAID)])
         launch = taken("launch", "claude", among=text)
-        assert command("launch", "claude", among=blocks) == [*launch[:3], BACKEND]  # the same, without a prompt
-        walked.append([*launch[:3], BACKEND])
+        for shorter in [one for one in blocks if one[:2] == launch[:2]]:
+            assert shorter in (launch[:2], [*launch[:3], BACKEND])  # the same, without a prompt, or on a usual port
+            walked.append(shorter)
         assert (await user.landline(launch, *ALLOWED)).strip() == SAID
         assert (home / "launched.txt").read_text() == "one\n"
         assert not (home / ".claude" / "settings.json").exists()  # "No file of yours is written"
