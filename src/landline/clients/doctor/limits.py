@@ -38,7 +38,10 @@ def window(state: State) -> Outcome:
     if size < LEAST_WINDOW and not state.settings.value(SIMPLE):
         least = "less than" if size < SMALL_FIRST_REQUEST else "hardly more than"
         finding = f"{size:,} tokens: {least} the client's first request"
-        fix = f"{change}; until then, CLAUDE_CODE_SIMPLE=1 makes the client's requests small (three tools)"
+        fix = (
+            f"{change}; until then, `landline launch claude --lean` leaves out much of the client's first request, and "
+            "CLAUDE_CODE_SIMPLE=1 all but three tools"
+        )
         severity = None if size < FIRST_REQUEST else Severity.WARNING
         edits = set_where_it_stands(state.settings, SIMPLE, "1").edits if severity is None else ()
         return [Problem(finding=finding, fix=fix, source=url, severity=severity, edits=edits)]
