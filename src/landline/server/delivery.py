@@ -95,7 +95,7 @@ class Delivery:
         if not self.opened:
             raise error
         exchange.outcome, exchange.error, exchange.error_logged = Outcome.FAILED, error.text, error.logged
-        self.write(self._encoder.error(error.text, error.wire.anthropic_type), last=True)
+        self.write(self._encoder.error(error), last=True)
 
     def when_drained(self, function: Callable[[], None]) -> None:
         self._client.when_drained(function)
