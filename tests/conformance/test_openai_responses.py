@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -229,17 +230,14 @@ async def test_codex_is_told_in_its_stream(pair: Pair) -> None:
 @pytest.mark.parametrize(("known", "code"), [(True, "rate_limit_exceeded"), (False, "invalid_prompt")])
 async def test_codex_and_a_backend_that_is_gone(known: bool, code: str) -> None:
     """One that was there before comes back, so it is waited for; one that never was does not."""
-    server = ModelServer(kind="vllm")
-    async with server:
-        url = server.url
-    if known:
-        server = ModelServer(kind="vllm")
-        await server.__aenter__()
-        url = server.url
-    async with gateway_to(url) as client:
+    running = contextlib.AsyncExitStack()
+    server = await running.enter_async_context(ModelServer(kind="vllm"))
+    if not known:
+        await running.aclose()
+    async with gateway_to(server.url) as client:
         if known:
             await until(lambda: client.gateway.line.backend.seen)
-            await server.__aexit__(None, None, None)
+            await running.aclose()
         reply = await client.call("POST", "/v1/responses", body=said(stream=True), headers=CODEX)
         error = response_events(reply.body)[-1]["response"]["error"]
         assert (reply.status, error["code"]) == (200, code)
