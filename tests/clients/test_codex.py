@@ -92,6 +92,23 @@ async def test_a_loop_writes_a_file(tmp_path: Path) -> None:
         assert records[1].usage.cached > records[0].usage.prompt - 2  # type: ignore[union-attr]
 
 
+async def test_a_subagent_has_the_session_of_its_main_loop_and_a_name_of_its_own(tmp_path: Path) -> None:
+    spawn = Answer(tool_calls=(("multi_agent_v1__spawn_agent", {"message": "SUBTASK"}, "call_1"),))
+    main = steps(spawn, execute("sleep 1", "call_2"), Answer(text="all done"))
+
+    def script(body: Any) -> Reply:
+        asked = [message["content"] for message in body["messages"] if message["role"] == "user"]
+        return Answer(text="sub done") if "SUBTASK" in json.dumps(asked) else main(body)
+
+    async with ran(tmp_path, ModelServer(script)) as scene:
+        assert scene.run.exit_code == 0, scene.run.explained
+        assert len(scene.spoken) >= 4
+        assert len({record.session for record in scene.exchanges}) == 1
+        agents = {record.agent for record in scene.exchanges}
+        assert "" in agents
+        assert len(agents) == 2
+
+
 async def test_calls_left_in_the_text_are_run(tmp_path: Path) -> None:
     call = json.dumps({"name": "exec_command", "arguments": {"cmd": "echo raw > hello.txt"}})
     script = steps(Answer(text=f"<tool_call>\n{call}\n</tool_call>"), Answer(text="all done"))
