@@ -8,21 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from landline.clients.install import find_npm
-from landline.errors import LandlineError
-from landline.upstream.packages import Installer, run_installer
 from tests.clients.claude import NOWHERE, kill
-from tests.fixtures_real import clients_required, real_cache
 
-VERSION = "0.169.0"
 TIMEOUT_S = 60.0
 CONFIG = """\
 model = "{model}"
@@ -98,40 +89,3 @@ class Codex:
         assert process.returncode is not None
         seconds = time.monotonic() - begun
         return Run(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"), seconds)
-
-
-def codex_program() -> Path:
-    """That version from the cache, installed where it is missing; skips where it cannot be had."""
-    home = real_cache() / "tests" / f"codex-{VERSION}"
-    if found := _native(home):
-        return found
-    if not clients_required() and shutil.which("npm") is None:
-        pytest.skip(f"Codex {VERSION} is not installed and there is no npm (LANDLINE_REQUIRE_CLIENTS=1 fetches)")
-    try:
-        _install(home)
-    except LandlineError as error:
-        if clients_required():
-            raise
-        pytest.skip(f"Codex {VERSION} cannot be installed: {error.text}")
-    found = _native(home)
-    assert found is not None, "npm installed Codex without a program for this machine"
-    return found
-
-
-def _install(home: Path) -> None:
-    npm = find_npm(real_cache(), report=print)
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".install-", dir=home.parent) as folder:
-        draft = Path(folder) / "draft"
-        draft.mkdir()
-        command = [*npm, "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(draft)]
-        command += ["--include=optional", "--ignore-scripts", "--global=false", f"@openai/codex@{VERSION}"]
-        run_installer(Installer(command, draft, f"Codex {VERSION}", "See what npm says."), report=print)
-        if not home.exists():
-            draft.rename(home)
-
-
-def _native(home: Path) -> Path | None:
-    """The program in the platform's own package."""
-    found = sorted(home.glob("node_modules/@openai/codex-*/vendor/*/bin/codex"))
-    return next((path for path in found if os.access(path, os.X_OK)), None)

@@ -14,7 +14,8 @@ import pytest
 from landline.config.settings import Backend, Gateway, Settings
 from landline.core.exchange import Exchange, Outcome
 from landline.server.run import running_gateway
-from tests.clients.codex import Codex, Run, codex_program
+from tests.clients.codex import Codex, Run
+from tests.clients.npm_clients import CODEX
 from tests.clients.scene import check_append_only
 from tests.clients.tap import Spoken, Tap
 from tests.fakes.chat_stream import Answer, chunk, sse
@@ -42,7 +43,7 @@ class Scene:
 @contextlib.asynccontextmanager
 async def ran(root: Path, server: ModelServer, *, url: str = "") -> AsyncIterator[Scene]:
     """One run of Codex on a line of its own, to its end."""
-    codex = Codex(codex_program(), root)
+    codex = Codex(CODEX.path(), root)
     async with server:
         settings = Settings(gateway=Gateway(drain_s=1), backend=Backend(url=url or server.url))
         async with running_gateway(settings) as gateway, Tap(gateway.url) as tap:
