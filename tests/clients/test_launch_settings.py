@@ -6,11 +6,18 @@ Every run has a temporary HOME and an environment of its own; whatever leaves lo
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
+import pty
+import select
+import struct
 import subprocess
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+import termios
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +260,58 @@ def test_the_client_compacts_where_the_receipt_says(home: Home, gateway: Recordi
     summaries = [request for request in gateway.messages if "<analysis>" in json.dumps(request.body["messages"][-1])]
     assert len(summaries) == 1
     assert point <= reported[-1] <= point + step
+
+
+def test_the_gateway_is_asked_once_for_its_models(home: Home, gateway: RecordingServer):
+    """Row 1.15. 197 asks for none where it is told to be quiet."""
+    assert home.launch(gateway).returncode == 0
+    asked = [request.path for request in gateway.requests if request.method == "GET"]
+    assert asked == (["/v1/models?limit=1000"] if home.program.version >= "2.1.329" else [])
+
+
+def test_the_screen_asks_no_classifier_of_the_vendors(home: Home, gateway: RecordingServer):
+    """Row 1.16: without `--permission-mode` the screen of 329 sends `safeguards`, and then asks at every action."""
+    trusted = {"hasCompletedOnboarding": True, "projects": {str(home.project): {"hasTrustDialogAccepted": True}}}
+    home.write(".claude.json", trusted)
+    request = replace(home.request({"TERM": "xterm-256color"}), args=())
+    target = Target(base_url=gateway.url, token="our-token", model="served", window=131_072)
+    prepared = ClaudeCode(managed_root=home.root / "none").prepare(target, home.program, request)
+    with screen(prepared.argv, prepared.env, home.project) as (seen, typed):
+        seen("\u276f")  # the prompt
+        while not any(message.body.get("tools") for message in gateway.messages):
+            typed("say hi")
+            time.sleep(1)
+            typed("\r")
+            seen("ok")
+    (main,) = [message.body for message in gateway.messages if message.body.get("tools")]
+    assert main["messages"]
+    assert "safeguards" not in main
+
+
+@contextmanager
+def screen(argv: Sequence[str], env: Mapping[str, str], cwd: Path):
+    """A terminal of 50 lines: `seen` waits for a text on it, `typed` types one."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 150, 0, 0))
+    process = subprocess.Popen(
+        argv, cwd=cwd, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    out = bytearray()
+
+    def seen(text: str) -> None:
+        begin, deadline = len(out), time.monotonic() + 20
+        while text.encode() not in out[begin:]:
+            assert time.monotonic() < deadline, out[-2000:]
+            if select.select([ours], [], [], 0.1)[0]:
+                out.extend(os.read(ours, 65536))
+
+    try:
+        yield seen, lambda text: os.write(ours, text.encode())
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+        os.close(theirs)
 
 
 async def test_two_clients_at_once_have_an_overlay_each(tmp_path: Path, program: ClientProgram):

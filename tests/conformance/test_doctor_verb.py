@@ -106,7 +106,18 @@ async def test_an_error_ends_with_one(verb: Verb) -> None:
     assert ran.out.splitlines()[-1].startswith("NOT OK: ")
 
 
-@pytest.mark.parametrize("arguments", [["codex"], ["--gateway", "x"], ["--yes"], ["--timeout", "0"]])
+async def test_the_log_of_a_vllm_that_did_not_start(verb: Verb, gateway: GatewayClient) -> None:
+    verb.setup.user(good_env(gateway.url))
+    log = verb.setup.write("vllm.log", f"{SECRET}\nValueError: No available memory for the cache blocks.\n".encode())
+    ran = await verb.run("doctor", "--quick", "--server-log", str(log))
+    assert ran.code == 1
+    assert "x server_log: the weights leave no memory for the cache" in ran.out
+    assert "--gpu-memory-utilization" in ran.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["codex"], ["--gateway", "x"], ["--yes"], ["--timeout", "0"], ["--server-log", "not-there"]]
+)
 async def test_what_cannot_be_run_ends_with_two(verb: Verb, arguments: list[str]) -> None:
     assert (await verb.run("doctor", *arguments)).code == 2
 

@@ -1,4 +1,4 @@
-"""The flags and variables of vLLM's releases, read out of their wheels without running them.
+"""The flags, variables and parsers of vLLM's releases, read out of their wheels without running them.
 
     uv run python -m tests.golden.vllm_flags WHEEL...
 
@@ -18,6 +18,7 @@ from pathlib import Path
 FILE = Path(__file__).parent / "vllm_flags.toml"
 SOURCES = re.compile(r"vllm/engine/arg_utils\.py|vllm/entrypoints/\w+/cli_args\.py")
 VARIABLES = "vllm/envs.py"
+PARSERS = {"tool_parsers": "vllm/tool_parsers/__init__.py", "reasoning_parsers": "vllm/reasoning/__init__.py"}
 _FIELDS_ARE_FLAGS = {"BaseFrontendArgs", "FrontendArgs"}
 
 
@@ -35,13 +36,22 @@ def variables_in(source: str) -> set[str]:
     return set(re.findall(r'^    "(VLLM_\w+)":', source, re.MULTILINE))
 
 
+def parsers_in(source: str) -> set[str]:
+    """The names of the table of parsers that are loaded when they are asked for."""
+    tables = [node.value for node in ast.parse(source).body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    keys = [key for table in tables if isinstance(table, ast.Dict) for key in table.keys]
+    return {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+
+
 def read_wheel(path: Path) -> str:
     version = path.name.split("-")[1]
     with zipfile.ZipFile(path) as wheel:
         names = [name for name in wheel.namelist() if SOURCES.fullmatch(name)]
         flags = {flag for name in names for flag in flags_in(wheel.read(name).decode())}
         variables = variables_in(wheel.read(VARIABLES).decode())
+        parsers = {kind: parsers_in(wheel.read(name).decode()) for kind, name in PARSERS.items()}
     lines = [f'["{version}"]', *_array("flags", sorted(flags)), *_array("variables", sorted(variables))]
+    lines += [line for kind, names in parsers.items() for line in _array(kind, sorted(names))]
     return "\n".join(lines) + "\n"
 
 

@@ -35,6 +35,11 @@ _LINE = "\r\x1b[K"  # begins the line anew
 @click.argument("client", type=click.Choice(CLIENTS), default="claude", required=False)
 @click.option("--gateway", metavar="URL", help="Where the client should be pointed; its key: LANDLINE_GATEWAY_KEYS.")
 @click.option("--backend", metavar="URL", help="The model server behind it, with or without /v1.")
+@click.option(
+    "--server-log",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Log of a vLLM that does not start: says why, and what to change.",
+)
 @click.option("--quick", is_flag=True, help="Ask no model: files, addresses and servers only.")
 @click.option("--fix", is_flag=True, help="Change the settings files, after showing the difference and asking.")
 @click.option("--yes", "assume_yes", is_flag=True, help="With --fix: do not ask.")
@@ -46,6 +51,7 @@ def doctor(
     client: str,
     gateway: str | None,
     backend: str | None,
+    server_log: Path | None,
     quick: bool,
     fix: bool,
     assume_yes: bool,
@@ -79,6 +85,7 @@ def doctor(
         backend=backend or "",
         quick=quick,
         timeout_s=timeout,
+        server_log=server_log,
     )
     try:
         diagnosis, edits = _diagnosed(where, loaded.settings)

@@ -43,11 +43,15 @@ WINDOW_VARIABLE = "CLAUDE_CODE_MAX_CONTEXT_TOKENS"
 COMPACTION_VARIABLE = "CLAUDE_CODE_AUTO_COMPACT_WINDOW"
 OUTPUT_VARIABLE = "CLAUDE_CODE_MAX_OUTPUT_TOKENS"
 TOOL_SEARCH_VARIABLE = "ENABLE_TOOL_SEARCH"
+DISCOVERY_VARIABLE = "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY"
 SMALLEST_COMPACTION_WINDOW = 100_000
 CLIENT_RESERVE = 13_000
 SUMMARY_RESERVE = 20_000
 LARGEST_OUTPUT = 32_000  # what the client asks for by itself for a model that it does not know
 SMALL_WINDOW = 64_000
+
+AUTO_MODE_SINCE = (2, 1, 329)  # the oldest version that was seen to start in the mode `auto`
+_PERMISSION_ARGUMENTS = frozenset({"--permission-mode", "--dangerously-skip-permissions"})
 
 # Where managed settings may differ from ours without moving a request or stopping the client.
 _MAY_DIFFER = frozenset(
@@ -56,6 +60,7 @@ _MAY_DIFFER = frozenset(
         "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL",
         "CLAUDE_CODE_ATTRIBUTION_HEADER",
         TOOL_SEARCH_VARIABLE,
+        DISCOVERY_VARIABLE,
         WINDOW_VARIABLE,
         COMPACTION_VARIABLE,
         OUTPUT_VARIABLE,
@@ -142,6 +147,8 @@ def launch_environment(
             # Rarely used tools are sent when they are found only: 197 sends 24 tools without it, 9 with it; 329 does it
             # by itself. The gateway tells the model of found tools without moving the prompt.
             TOOL_SEARCH_VARIABLE: wanted.get(TOOL_SEARCH_VARIABLE) or "true",
+            # `/model` then lists what the gateway serves (329; 197 asks for no list where it is told to be quiet).
+            DISCOVERY_VARIABLE: wanted.get(DISCOVERY_VARIABLE) or "1",
         }
     )
 
@@ -231,6 +238,25 @@ def merged_settings(theirs: Mapping[str, object], ours: Mapping[str, object]) ->
     return merged
 
 
+def permission_arguments(
+    args: Sequence[str], documents: Iterable[Mapping[str, object]], version: str
+) -> tuple[str, ...]:
+    """Arguments that keep 329 out of its mode `auto`, unless the user chose a mode himself.
+
+    That mode asks a classifier of its vendor's before every action, and without it asks the user each time; `default`
+    asks by rules, as older versions do, and permits nothing more. Given as an argument, 329 asks no question about it.
+    """
+    chosen = any(_permission_mode(document) for document in documents)
+    if chosen or _numbers(version) < AUTO_MODE_SINCE or _PERMISSION_ARGUMENTS & {arg.partition("=")[0] for arg in args}:
+        return ()
+    return ("--permission-mode", "default")
+
+
+def _permission_mode(document: Mapping[str, object]) -> bool:
+    permissions = document.get("permissions")
+    return isinstance(permissions, dict) and "defaultMode" in permissions
+
+
 def restricts_models(documents: Iterable[Mapping[str, object]]) -> bool:
     return any(_has_model_list(document) for document in documents)
 
@@ -254,6 +280,7 @@ def _chosen_names() -> tuple[str, ...]:
         "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL",
         "CLAUDE_CODE_ATTRIBUTION_HEADER",
         TOOL_SEARCH_VARIABLE,
+        DISCOVERY_VARIABLE,
     )
 
 

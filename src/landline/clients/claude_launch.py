@@ -52,7 +52,9 @@ class ClaudeCode:
             receipt += (("--settings", _ARGUMENT_NOTE),)
         file = request.folder / "claude-settings.json"
         write_private(file, json.dumps(overlay, indent=1))
-        argv = (str(program.path), "--settings", str(file), *rest)
+        documents = [document for _, document in _users_settings(request).documents]
+        mode = claude_code.permission_arguments(rest, documents, program.version)
+        argv = (str(program.path), "--settings", str(file), *(mode if self.is_interactive(rest) else ()), *rest)
         return Launch(argv=argv, env=env, receipt=receipt, afterwards=_RESUME_NOTE)
 
     def _overlay(self, target: Target, request: Request) -> tuple[dict[str, str], dict[str, object], dict[str, str]]:

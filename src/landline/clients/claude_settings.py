@@ -25,6 +25,10 @@ _WINDOWS_FOLDER = "mnt/c/Program Files/ClaudeCode"  # read by the client on WSL 
 _MACOS_PREFERENCES = "Library/Managed Preferences"  # what device management writes; the vendor's documented name
 _MACOS_DOMAIN = "com.anthropic.claudecode.plist"
 
+# The desktop application's own managed settings, in which its gateway stands.
+_DESKTOP_DOMAIN = "com.anthropic.claudefordesktop.plist"
+_DESKTOP_FILE = "etc/claude-desktop/managed-settings.json"  # Linux
+
 # With another type under one of these, 197 and 329 ignored every key of the file (each tried). Wrong hooks, unknown
 # keys and null values of `env` did no harm.
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -91,6 +95,14 @@ def read_managed_settings(*, root: Path = Path("/"), platform: str = sys.platfor
     if not any(document.get("wslInheritsWindowsSettings") is True for _, document in windows.documents):
         return files
     return SettingsFiles((*files.documents, *windows.documents), (*files.unreadable, *windows.unreadable))
+
+
+def read_desktop_settings(*, root: Path = Path("/"), platform: str = sys.platform, user: str = "") -> SettingsFiles:
+    """What device management tells the desktop application."""
+    if platform != "darwin":
+        return _read([root / _DESKTOP_FILE])
+    folder = root / _MACOS_PREFERENCES
+    return _read([folder / _DESKTOP_DOMAIN, *([folder / user / _DESKTOP_DOMAIN] if user else [])])
 
 
 def read_user_settings(*, home: Path, cwd: Path, environ: Mapping[str, str]) -> SettingsFiles:

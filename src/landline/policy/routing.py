@@ -1,4 +1,7 @@
-"""Which served model answers for the name that a client asked for. Any name is mapped; there is no 404 for a model."""
+"""Which served model answers for the name that a client asked for.
+
+Any name is mapped, but in strict settings; there is no 404 for a model.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from landline.errors import ErrorKind, LandlineError
+
+LONGEST_SHOWN, MOST_SHOWN = 80, 20  # characters of a name, and names, of an error
 _LONG_CONTEXT = re.compile(r"(\[1m\])+$", re.IGNORECASE)  # a switch of the client's, not part of the name
 
 # Ids under which served models are listed to clients that show only names which begin with "anthropic".
@@ -23,10 +29,11 @@ class Names(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True):
-    """The served model, and the rule that chose it."""
+    """The served model, and the rule that chose it. `known` False: nothing says that the name means this model."""
 
     model: str
     rule: str
+    known: bool = True
 
 
 def route(asked: str, names: Names) -> Route:
@@ -44,19 +51,31 @@ def route(asked: str, names: Names) -> Route:
     if plain in names.served:
         return Route(plain, "exact")
     close = _same_base(plain, names.served)
-    if close is not None:
-        return Route(close, "base name")
+    if len(close) == 1:
+        return Route(close[0], "base name")
+    several = f": {len(close)} models have that base name" if close else ""
     for tier, model in names.tiers.items():
         if tier.lower() in plain.lower():
-            return Route(model, f"tier {tier}")
-    return Route(names.default or (names.served[0] if names.served else plain), "default")
+            return Route(model, f"tier {tier}{several}")
+    default = names.default or (names.served[0] if names.served else plain)
+    return Route(default, f"default{several}", known=plain == default)
 
 
-def _same_base(asked: str, served: Sequence[str]) -> str | None:
-    """The one served model with the same last path part, whatever the case; None when there are several."""
+def check_known(asked: str, chosen: Route, served: Sequence[str]) -> None:
+    """For `models.strict`. Raises LandlineError, and not a 404: clients hide the body of that."""
+    if not chosen.known:
+        raise LandlineError(
+            ErrorKind.INVALID_REQUEST,
+            f"model: {asked[:LONGEST_SHOWN]!r} is not served here",
+            hint=f"Served: {', '.join(served[:MOST_SHOWN]) or 'none'}. Or give it a name in models.aliases, or switch "
+            "models.strict off.",
+        )
+
+
+def _same_base(asked: str, served: Sequence[str]) -> list[str]:
+    """The served models with the same last path part, whatever the case: where there are several, none is meant."""
     wanted = asked.rpartition("/")[2].lower()
-    found = [name for name in served if name.rpartition("/")[2].lower() == wanted]
-    return found[0] if len(found) == 1 else None
+    return [name for name in served if name.rpartition("/")[2].lower() == wanted]
 
 
 def listed(model: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from landline.core.exchange import Exchange, Outcome
-from landline.errors import LandlineError
+from landline.errors import ErrorKind, LandlineError
+from landline.policy.auth import key_mark, presented_keys
 from landline.protocols.anthropic_messages.errors import error_body, error_headers
 from landline.protocols.openai_client.errors import error_body as openai_error_body
-from landline.server.asgi import JSON, Send, send_whole
+from landline.server.asgi import JSON, Scope, Send, header, send_whole
 
 OPENAI_PATHS = ("/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings")
 _STREAM = (
@@ -17,10 +18,14 @@ _STREAM = (
 
 
 def exchange_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
-    """What every answer tells of itself: its id, which model was really asked, and what was mended on the way."""
+    """What every answer tells of itself: its id, which model was really asked and where, and what that cost."""
     headers = [(b"x-request-id" if _speaks_openai(exchange) else b"request-id", exchange.id.encode())]
     if exchange.model_served:
         headers.append((b"landline-model", _header_value(exchange.model_served)))
+    if exchange.backend:
+        headers.append((b"landline-backend", _header_value(exchange.backend.rpartition("@")[2])))
+    if (own_s := exchange.overhead_s) is not None:
+        headers.append((b"landline-overhead-ms", f"{1000 * own_s:.1f}".encode()))
     if exchange.warning:
         headers.append((b"landline-warning", _header_value(exchange.warning)))
     return headers
@@ -32,6 +37,14 @@ def stream_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
 
 def whole_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     return [JSON, *exchange_headers(exchange)]
+
+
+def note_stranger(exchange: Exchange, error: LandlineError, scope: Scope) -> None:
+    """Of a login that failed, the log tells from where: without that nobody can act against many of them."""
+    if error.kind is ErrorKind.AUTHENTICATION:
+        address, _ = scope.get("client") or ("unknown", 0)
+        presented = presented_keys(header(scope, b"authorization"), header(scope, b"x-api-key"))
+        exchange.stranger = f"from {address}, {key_mark(presented)}"
 
 
 async def refuse(send: Send, error: LandlineError, exchange: Exchange) -> None:

@@ -15,7 +15,7 @@ from typing import Self
 from landline.core.exchange import Outcome
 from landline.errors import LandlineError
 from landline.policy.auth import check_key, presented_keys
-from landline.server.answer import refuse
+from landline.server.answer import note_stranger, refuse
 from landline.server.asgi import ClientGone, ClientSide, Receive, Scope, Send, header, read_body
 from landline.server.line import Line, new_exchange
 
@@ -87,6 +87,7 @@ class Call:
                 if self.exchange.outcome is Outcome.OPEN:
                     self.exchange.outcome = Outcome.CLIENT_CLOSED
             case LandlineError():
+                note_stranger(self.exchange, error, self._scope)
                 await refuse(self._send, error, self.exchange)
             case _:
                 self.exchange.outcome, self.exchange.error_logged = Outcome.FAILED, type(error).__name__

@@ -26,19 +26,18 @@ class Delivery:
         self,
         client: ClientSide,
         encoder: StreamEncoder,
-        headers: Iterable[Header],
         *,
         heartbeat_s: float,
-        on_open: Callable[[], None],
+        on_open: Callable[[], Iterable[Header]],
         on_first: Callable[[], None],
     ) -> None:
+        """`on_open` gives the headers, which tell what is known by then."""
         self.opened = False
         self._answered = False  # the backend has accepted the request: its word counts more than a count of ours
         self._refusal: LandlineError | None = None
         self._owner: asyncio.Task[object] | None = None
         self._client = client
         self._encoder = encoder
-        self._headers = list(headers)
         self._heartbeat_s = heartbeat_s
         self._on_open = on_open
         self._on_first: Callable[[], None] | None = on_first
@@ -111,12 +110,12 @@ class Delivery:
 
     def _open(self) -> None:
         self.opened = True
-        self._on_open()
+        headers = self._on_open()
         if self._timer is not None:
             self._timer.cancel()
         self._last = self._loop.time()
         self._timer = self._loop.call_later(self._heartbeat_s, self._look)
-        self._client.begin(200, self._headers)
+        self._client.begin(200, headers)
 
     async def _open_undecided(self, decide: Callable[[], Awaitable[object]]) -> None:
         try:

@@ -13,7 +13,7 @@ from landline.policy.auth import check_key, presented_keys
 from landline.policy.routing import listed
 from landline.protocols.anthropic_messages.errors import error_body, error_headers
 from landline.protocols.openai_chat.request import encode_request
-from landline.server.answer import whole_headers
+from landline.server.answer import note_stranger, whole_headers
 from landline.server.asgi import Receive, Scope, Send, send_whole
 from landline.server.calls import Call
 from landline.server.line import Line, new_exchange
@@ -132,6 +132,7 @@ class Pages:
         except LandlineError as error:
             exchange = new_exchange(request.scope, self._line)
             exchange.status, exchange.outcome, exchange.error_logged = error.wire.status, Outcome.REFUSED, error.logged
+            note_stranger(exchange, error, request.scope)
             self._line.journal.put(exchange)
             body = error_body(error, exchange.id)
             return Response(body, error.wire.status, error_headers(error), "application/json")

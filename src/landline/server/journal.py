@@ -117,8 +117,7 @@ def text_line(exchange: Exchange) -> str:
     for title, notes in (("repaired", told.repairs), ("dropped", told.dropped), ("alert", told.alerts)):
         if notes:
             parts.append(f"{title}: {', '.join(notes)}")
-    if exchange.error_logged:
-        parts.append(exchange.error_logged)
+    parts += filter(None, (exchange.warning, exchange.error_logged, exchange.stranger))
     line = "  ".join(parts)
     return "".join(char if char.isprintable() else "?" for char in line) + "\n"  # names are somebody else's text
 
@@ -130,11 +129,14 @@ def summary(exchange: Exchange) -> dict[str, Any]:
         "request_id": exchange.id,
         "at": round(exchange.started_at, 3),
         "path": exchange.path,
+        "warning": exchange.warning,
+        "stranger": exchange.stranger,
         "client": exchange.client,
         "session": exchange.session,
         "agent": exchange.agent,
         "model_asked": exchange.model_asked,
         "model_served": exchange.model_served,
+        "route": exchange.route,
         "backend": exchange.backend.rpartition("@")[2],  # without a name and password that the URL may hold
         "stream": exchange.stream,
         "status": exchange.status,
@@ -143,6 +145,7 @@ def summary(exchange: Exchange) -> dict[str, Any]:
         "headers_ms": _ms(exchange.headers_s),
         "ttft_ms": _ms(exchange.ttft_s),
         "total_ms": _ms(exchange.total_s),
+        "overhead_ms": _ms(exchange.overhead_s),
         "backend_requests": exchange.backend_requests,
         "prompt_tokens": usage.prompt if usage else None,
         "cached_tokens": usage.cached if usage else None,

@@ -89,6 +89,7 @@ class Line:
     def backend_for(self, exchange: Exchange) -> Backend:
         """The replica of the exchange's session; without a session, any. Chosen once, and kept in the exchange."""
         if len(self.backends) == 1:
+            exchange.backend = self.backends[0].url
             return self.backends[0]
         if not exchange.backend:
             exchange.backend = self._first(exchange, self.backends).url

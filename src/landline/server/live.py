@@ -54,6 +54,7 @@ class Totals:
         self._outcomes: Counter[str] = Counter()
         self._tokens: Counter[str] = Counter()
         self._repeats = 0
+        self._overheads: list[float] = [0, 0.0]  # requests that were passed on, and seconds over all of them
         self._alerts: Counter[str] = Counter()
 
     def add(self, exchange: Exchange) -> None:
@@ -63,6 +64,9 @@ class Totals:
             self._tokens["cached"] += exchange.usage.cached
             self._tokens["output"] += exchange.usage.output
         self._repeats += bool(exchange.repeats_of)
+        if (own_s := exchange.overhead_s) is not None:
+            self._overheads[0] += 1
+            self._overheads[1] += own_s
         for alert in exchange.notes.alerts:
             if alert in self._alerts or len(self._alerts) < ALERTS_KEPT:
                 self._alerts[alert] += 1
@@ -76,6 +80,7 @@ class Totals:
             "cached_tokens": self._tokens["cached"],
             "output_tokens": self._tokens["output"],
             "hidden_repeats": self._repeats,
+            "overhead_ms": round(1000 * self._overheads[1] / (self._overheads[0] or 1), 2),
             "alerts": dict(self._alerts.most_common()),
         }
 
@@ -88,6 +93,7 @@ def snapshot(line: Line, totals: Totals) -> dict[str, Any]:
         "landline": __version__,
         "at": round(time.time(), 3),
         "workers": line.settings.gateway.workers,
+        "web_search": line.searcher is not None,
         "backends": [backend_shown(backend, line.settings.sampling) for backend in line.backends],
         "running": [running(call.exchange, call.elapsed_s) for call in calls],
         "finished": [finished(exchange) for exchange in islice(reversed(line.journal.recent), FINISHED_SHOWN)],

@@ -28,8 +28,12 @@ class NativeProxy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with Call(self._line, scope, send) as call:
-            await self._line.know()
-            await forward(self._mapped(await call.body(receive), call), scope, call, self._line)
+            await forward(await self._body(receive, call), scope, call, self._line)
+
+    async def _body(self, receive: Receive, call: Call) -> bytes:
+        body = await call.body(receive)
+        await self._line.know()
+        return self._mapped(body, call)
 
     def _mapped(self, body: bytes, call: Call) -> bytes:
         """The body untouched, or with another model where aliases, tiers or the default say so."""
@@ -43,7 +47,8 @@ class NativeProxy:
         models = self._line.settings.models
         # What nothing maps is for the backend to know: a hosted API serves more names than it lists.
         names = Names(self._line.backend.served, models.default or asked, models.aliases, models.tiers)
-        chosen = route(asked, names).model
-        call.exchange.model_asked, call.exchange.model_served = asked, chosen
+        found = route(asked, names)
+        chosen = found.model
+        call.exchange.model_asked, call.exchange.model_served, call.exchange.route = asked, chosen, found.rule
         call.exchange.session = call.exchange.session or session_of_metadata(members.get("metadata", UNSET))
         return with_members(body, members, {} if chosen == asked else {"model": chosen})

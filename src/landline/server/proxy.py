@@ -9,13 +9,14 @@ inside the reads of the backend's socket. A client that hangs up cancels the tas
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import NamedTuple
 
 from landline.core.events import ResponseEnd
 from landline.core.exchange import Exchange, Outcome
 from landline.errors import LandlineError
 from landline.server.answer import refuse_in_stream, stream_headers, whole_headers
-from landline.server.asgi import Receive, Scope, Send, send_whole
+from landline.server.asgi import Header, Receive, Scope, Send, send_whole
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.forwarding import forward
@@ -25,6 +26,7 @@ from landline.server.opening import COUNT_BEFORE_OPENING_S, Opening
 from landline.server.reading import Reading, failure, read_whole
 from landline.server.repeats import Turn
 from landline.server.understanding import to_backend
+from landline.server.waiting import waiting
 from landline.server.web_search import SearchCall
 from landline.transforms.continuation import Continuation
 from landline.upstream.client import UpstreamAnswer
@@ -83,16 +85,14 @@ class Proxy:
             call.first_event()
             asyncio.get_running_loop().call_soon(behind_first)  # it does not have to wait for that
 
-        def on_open() -> None:
+        def on_open() -> list[Header]:
             exchange.status = 200
+            return stream_headers(exchange)
 
         async def decide() -> None:
             encoder.counted(await opening.decide())
 
-        headers = stream_headers(exchange)
-        delivery = Delivery(
-            call.client, encoder, headers, heartbeat_s=gateway.heartbeat_s, on_open=on_open, on_first=on_first
-        )
+        delivery = Delivery(call.client, encoder, heartbeat_s=gateway.heartbeat_s, on_open=on_open, on_first=on_first)
         counting_s = min(COUNT_BEFORE_OPENING_S, gateway.commit_after_s / 5)
         delivery.open_later(gateway.commit_after_s - counting_s - call.elapsed_s, decide)
         try:
@@ -139,7 +139,8 @@ class Proxy:
 
     async def _whole(self, opening: Opening, form: Form, call: Call, turn: Turn, send: Send) -> None:
         exchange = call.exchange
-        folded = await turn.come()
+        with waiting(exchange):
+            folded = await turn.come()
         if folded is None:
             folded = await read_whole(opening, call)
             self._complete(opening, exchange, ResponseEnd(folded.stop_reason, folded.usage))
@@ -175,7 +176,8 @@ async def _sent(streamed: Streamed) -> UpstreamAnswer:
 
 async def _in_turn(streamed: Streamed) -> UpstreamAnswer:
     if streamed.turn.waits:
-        await streamed.turn.come()
+        with waiting(streamed.call.exchange):
+            await streamed.turn.come()
     return await streamed.opening.send()
 
 
@@ -184,11 +186,17 @@ async def _pump(answer: UpstreamAnswer, reading: Reading, streamed: Streamed) ->
 
     Raises LandlineError when the answer fails.
     """
-    opening, _, turn, encoder, delivery = streamed
-    pipeline, tally = reading.pipeline(), turn.tally
+    opening, call, turn, encoder, delivery = streamed
+    exchange, pipeline, tally = call.exchange, reading.pipeline(), turn.tally
     tally.begin()
+    since = time.perf_counter()
 
     def take(piece: bytes) -> bool:
+        nonlocal since
+        if exchange.ttft_s is None:
+            now = time.perf_counter()
+            exchange.waited_s += now - since
+            since = now
         events = pipeline.feed(piece) if piece else pipeline.close()
         if events:
             tally.push(events)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from landline.core.events import Event, ResponseEnd, ResponseError
 from landline.core.exchange import Exchange
 from landline.core.fold import Answer, Fold
@@ -11,6 +13,7 @@ from landline.errors import LandlineError
 from landline.protocols.openai_chat.stream import ChatStreamDecoder
 from landline.server.calls import Call
 from landline.server.opening import Opening
+from landline.server.waiting import waiting
 from landline.transforms.continuation import Continuation
 from landline.transforms.identifiers import MintIds
 from landline.transforms.second_asking import NUDGED, HoldCall, with_named_call, with_nudge
@@ -100,23 +103,29 @@ async def _read_once(opening: Opening, call: Call) -> Answer:
     async with await opening.send() as answer:
         call.headers_arrived()
         opening.forget()
-        folded = await _collect(answer, reading, opening)
+        folded = await _collect(answer, reading, opening, call.exchange)
         if reading.decoder.over:  # else a stop string ended it, and the backend is to stop
             await answer.finish()
     return folded
 
 
-async def _collect(answer: UpstreamAnswer, reading: Reading, opening: Opening) -> Answer:
+async def _collect(answer: UpstreamAnswer, reading: Reading, opening: Opening, exchange: Exchange) -> Answer:
     fold, pipeline = Fold(), reading.pipeline()
+    ours_s = 0.0
 
     def take(piece: bytes) -> bool:
+        nonlocal ours_s
+        began = time.perf_counter()
         events = pipeline.feed(piece) if piece else pipeline.close()
         if events and type(end := events[-1]) is ResponseEnd and reading.lacks(end):
             events = events[:-1]
         fold.push(events)
+        ours_s += time.perf_counter() - began
         return fold.over or reading.lacking is not None
 
-    await answer.pour(take, sip_s=SIP_S)
+    with waiting(exchange):
+        await answer.pour(take, sip_s=SIP_S)
+    exchange.waited_s -= ours_s
     if reading.lacking:
         fold.push(await reading.rest(after=fold.index, spoke=fold.spoke))
     if fold.answer is None:

@@ -8,6 +8,7 @@ from landline.core.exchange import Exchange
 from landline.core.model import Conversation
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.affinity import session_of_metadata
+from landline.policy.routing import check_known
 from landline.protocols.anthropic_messages.request import decode_request
 from landline.server.documents import has_unread, with_documents
 from landline.server.line import Line
@@ -60,9 +61,11 @@ async def routed(asked: str, exchange: Exchange, line: Line) -> str:
     """The served model for the name that a client asked for. Raises LandlineError where nothing is served."""
     await line.know()
     chosen = line.route(asked)
-    exchange.model_asked, exchange.model_served = asked, chosen.model
+    exchange.model_asked, exchange.model_served, exchange.route = asked, chosen.model, chosen.rule
     if not chosen.model:
         raise unavailable(line)
+    if line.settings.models.strict:
+        check_known(asked, chosen, line.backend.served)
     return chosen.model
 
 

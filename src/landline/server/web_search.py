@@ -36,7 +36,7 @@ from landline.policy.searching import may_show
 from landline.protocols.anthropic_messages.server_tools import ASKED_TO_SEARCH, Search, SearchAnswer, words
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder
 from landline.server.answer import stream_headers, whole_headers
-from landline.server.asgi import Send, send_whole
+from landline.server.asgi import Header, Send, send_whole
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.line import Line
@@ -96,8 +96,9 @@ class SearchCall:
     async def _streamed(self, answer: SearchAnswer, encoder: MessagesEncoder) -> None:
         exchange, gateway = self._exchange, self._line.settings.gateway
 
-        def on_open() -> None:
+        def on_open() -> list[Header]:
             exchange.status = 200
+            return stream_headers(exchange)
 
         async def decide() -> None:
             return
@@ -105,7 +106,6 @@ class SearchCall:
         delivery = Delivery(
             self._call.client,
             encoder,
-            stream_headers(exchange),
             heartbeat_s=gateway.heartbeat_s,
             on_open=on_open,
             on_first=self._call.first_event,

@@ -83,7 +83,11 @@ CHANGES: dict[Mend, Change] = {
     Mend.NINE_CHARACTER_IDS: Change("the backend's template wants call ids of nine characters", _nine_character_ids),
     Mend.PLAIN_SCHEMAS: Change("the backend cannot make a grammar of a tool's schema", _plain_schemas),
     Mend.NO_IMAGES: Change("the model sees no images", _without_images),
-    Mend.UNREAD_CALLS: Change("the backend has no tool parser: its calls are read here", _unread_calls),
+    Mend.UNREAD_CALLS: Change(
+        "the backend has no tool parser: its calls are read here (vLLM: start it with --enable-auto-tool-choice "
+        "--tool-call-parser; landline models names the parser)",
+        _unread_calls,
+    ),
     Mend.TOOLS_IN_WORDS: Change("the backend knows no tools for this model: told in the prompt", _tools_in_words),
     Mend.NO_BEGUN_ANSWER: Change("the backend's template cannot go on with a begun answer", _without_begun_answers),
 }

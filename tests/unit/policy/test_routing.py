@@ -46,16 +46,18 @@ TIERS = ("opus", "sonnet", "haiku", "fable")
 )
 @pytest.mark.row("1.03")
 def test_routes(asked: str, served: str, rule: str) -> None:
-    assert route(asked, NAMES) == Route(served, rule)
+    assert route(asked, NAMES) == Route(served, rule, known=rule != "default")
 
 
 def test_without_a_default_the_first_served_model_answers() -> None:
-    assert route("anything", Names((QWEN, GLM))) == Route(QWEN, "default")
+    assert route("anything", Names((QWEN, GLM))) == Route(QWEN, "default", known=False)
     assert route("anything[1m]", Names(())) == Route("anything", "default")
 
 
-def test_a_base_name_that_two_models_share_decides_nothing() -> None:
-    assert route("x", Names(("a/x", "b/X"), default="b/X")) == Route("b/X", "default")
+def test_a_base_name_that_two_models_share_decides_nothing_and_that_is_told() -> None:
+    told = "default: 2 models have that base name"
+    assert route("x", Names(("a/x", "b/X"), default="b/X")) == Route("b/X", told, known=False)
+    assert route("x", Names(("a/x", "b/X"), default="x")).known
 
 
 NAME = st.text(min_size=1) | st.lists(st.sampled_from([*TIERS, "~", "S", "opu", "[1m]", "/", LISTED_PREFIX])).map(

@@ -151,6 +151,12 @@ CHECKS: dict[str, Check] = {
         "it asks you at every action.",
         _WARNING,
     ),
+    "desktop_app": Check(
+        "The desktop application is pointed there too",
+        "The desktop application takes its gateway from managed settings: what a shell or settings.json says has no "
+        "effect on it.",
+        _WARNING,
+    ),
     # the gateway
     "gateway": Check(
         "The gateway answers",
@@ -186,6 +192,11 @@ CHECKS: dict[str, Check] = {
     # the backend
     "backend": Check(
         "The model server answers", "Nothing can answer for a model server that does not run at that address.", _ERROR
+    ),
+    "server_log": Check(
+        "The model server's log tells of no failed start",
+        "A combination of flags, or too little memory, ends vLLM while it starts.",
+        _ERROR,
     ),
     "backend_loading": Check(
         "The model server is ready", "It runs, and says that it cannot answer yet: weights take minutes.", _ERROR

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-from landline.clients.claude_code import DEFEATING
+from landline.clients.claude_code import AUTO_MODE_SINCE, DEFEATING
 from landline.clients.doctor.edits import in_user_file, set_where_it_stands
+from landline.clients.doctor.features import OFF
 from landline.clients.doctor.finding import Outcome, Passed, Problem, Severity, Skipped, Source
 from landline.clients.doctor.settings_in_force import Origin
 from landline.clients.doctor.state import State
+from landline.clients.install import WITHOUT_NETWORK
 
 PERMISSION_KEYS = ("permissions", "defaultMode")
-AUTO_MODE_SINCE = (2, 1, 329)  # the oldest version in which it was seen
 QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "telemetry, update checks and feature flags",
     "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL": "the vendor's plugin list, in the terminal interface",
 }
-OFF = frozenset({"", "0", "false", "no", "off"})
 # What the client reads from files and shell alike, and what a user expects of the shell's.
 SHARED_PREFIXES = ("ANTHROPIC_", "CLAUDE_CODE_", "API_", "DISABLE_")
 SHARED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 def client(state: State) -> Outcome:
-    if state.client.path.startswith("/mnt/") and state.client.path.endswith((".cmd", ".exe")):
+    if state.client.foreign:
         return [
             Problem(
-                finding=f"{state.client.path} is a program of Windows, run from WSL",
-                fix="install Claude Code inside WSL: the other one reads Windows' settings and paths",
-                source=Source(state.client.path),
+                finding=f"the first `claude` on PATH is a program of Windows, seen from WSL: {state.client.foreign}",
+                fix="install Claude Code inside WSL and put its folder first on PATH (or set appendWindowsPath=false "
+                "in /etc/wsl.conf): the other one reads Windows' settings and paths",
+                source=Source(state.client.foreign),
             )
         ]
     if state.client.version:
         return Passed(f"Claude Code {state.client.shown} ({state.client.path})")
     return [
         Problem(
-            finding="no `claude` on PATH, in ~/.claude/local, or in landline's cache",
-            fix="install it, or let `landline launch claude` do so",
+            finding="no `claude` on PATH, in ~/.claude/local, ~/.local/bin, or in landline's cache",
+            fix=f"install it, or let `landline launch claude` do so. {WITHOUT_NETWORK}",
             source=Source("PATH"),
         )
     ]
@@ -126,20 +127,6 @@ def billing_line(state: State) -> Outcome:
         return Skipped("nothing answers there")
     edits = set_where_it_stands(state.settings, name, "0")
     return [Problem(finding="it is sent", fix=f"set {name} to 0", source=edits.source, edits=edits.edits)]
-
-
-def features(state: State) -> Outcome:
-    """What is on, for whoever misses something. Nothing of it is wrong."""
-    settings, version = state.settings, state.client.version
-    search = settings.text("ENABLE_TOOL_SEARCH").strip().lower()
-    searches = search not in OFF if search else version >= AUTO_MODE_SINCE  # on by itself from 2.1.329 on
-    told = {
-        "tool search": searches,
-        "thinking": settings.text("CLAUDE_CODE_DISABLE_THINKING").strip().lower() in OFF,
-        "models of the gateway in the picker": settings.value("CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY") is not None,
-        "all tools": settings.value("CLAUDE_CODE_SIMPLE") is None,
-    }
-    return Passed("; ".join(f"{name}: {'on' if on else 'off'}" for name, on in told.items()))
 
 
 def permission_mode(state: State) -> Outcome:

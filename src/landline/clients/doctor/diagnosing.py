@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import assert_never
 
-from landline.clients.doctor import address, answers, conduct, credentials, limits, models, servers
+from landline.clients.doctor import (
+    address,
+    answers,
+    conduct,
+    credentials,
+    desktop,
+    features,
+    limits,
+    models,
+    server_log,
+    servers,
+)
 from landline.clients.doctor.catalogue import CHECKS, Check
 from landline.clients.doctor.finding import (
     Diagnosis,
@@ -45,8 +56,9 @@ FUNCTIONS: dict[str, Callable[[State], Outcome]] = {
     "prefill_time": limits.prefill_time,
     "telemetry": conduct.telemetry,
     "billing_line": conduct.billing_line,
-    "features": conduct.features,
+    "features": features.features,
     "permission_mode": conduct.permission_mode,
+    "desktop_app": desktop.desktop_app,
     "gateway": address.gateway,
     "gateway_version": address.gateway_version,
     "gateway_missing": address.gateway_missing,
@@ -54,6 +66,7 @@ FUNCTIONS: dict[str, Callable[[State], Outcome]] = {
     "silent_retries": servers.silent_retries,
     "prefix_moved": servers.prefix_moved,
     "backend": servers.backend,
+    "server_log": server_log.server_log,
     "backend_loading": servers.backend_loading,
     "backend_key": servers.backend_key,
     "backend_version": servers.backend_version,

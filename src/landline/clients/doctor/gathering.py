@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from landline.clients.claude_code import is_loopback
+from landline.clients.doctor.apart import desktop_settings, read_log
 from landline.clients.doctor.asking_servers import ask_as_client, look_at, look_at_server
 from landline.clients.doctor.model_probes import probe_model
 from landline.clients.doctor.settings_in_force import Origin, SettingsInForce, read_settings
 from landline.clients.doctor.state import Asked, Client, ModelServer, Place, State, is_url, sent_model
-from landline.clients.install import default_cache, find_claude
+from landline.clients.install import default_cache, find_claude, windows_claude
 from landline.clients.remote_gateway import own_address
 from landline.config.settings import Settings
 from landline.upstream.backend import base_url
@@ -45,6 +46,7 @@ class Where:
     quick: bool = False
     timeout_s: float = 120.0  # for one probe of the model
     managed_root: Path = Path("/")
+    server_log: Path | None = None
 
 
 async def gather(where: Where, settings: Settings, *, begin: Callable[[str], None] = lambda _: None) -> State:
@@ -74,6 +76,8 @@ async def gather(where: Where, settings: Settings, *, begin: Callable[[str], Non
         asked=asked,
         gateway_key=_own_key(settings),
         quick=where.quick,
+        desktop=desktop_settings(where.managed_root, user=where.environ.get("USER", "")),
+        log=read_log(where.server_log) if where.server_log else None,
     )
     if where.quick or is_strangers(found):
         return state
@@ -87,10 +91,13 @@ async def _with_probes(where: Where, settings: Settings, state: State, begin: Ca
 
 
 async def _client(where: Where) -> Client:
-    program = await asyncio.to_thread(find_claude, default_cache(), search_path=where.environ.get("PATH"))
+    search_path = where.environ.get("PATH")
+    program = await asyncio.to_thread(find_claude, default_cache(), search_path=search_path)
+    foreign = str(windows_claude(search_path) or "")
     if program is None:
-        return Client()
-    return Client(str(program.path), tuple(int(part) for part in program.version.split(".") if part.isdecimal()))
+        return Client(foreign=foreign)
+    version = tuple(int(part) for part in program.version.split(".") if part.isdecimal())
+    return Client(str(program.path), version, foreign)
 
 
 async def _places(

@@ -152,7 +152,8 @@ def _not_ready(place: Place) -> Problem:
 
 
 def _address_of(server: ModelServer) -> str:
-    return f"start it there, or correct its address ({server.named_by})"
+    why = "; where vLLM ends while it starts, --server-log FILE says why"
+    return f"start it there, or correct its address ({server.named_by}){why}"
 
 
 def _plain(text: str) -> str:

@@ -29,6 +29,7 @@ class Client(Struct, frozen=True):
 
     path: str = ""
     version: tuple[int, ...] = ()
+    foreign: str = ""  # on WSL: the `claude` of Windows that stands first on PATH
 
     @property
     def shown(self) -> str:
@@ -117,6 +118,22 @@ class Probed(Struct, frozen=True, kw_only=True):
     untried: Mapping[str, str] = {}
 
 
+class Desktop(Struct, frozen=True):
+    """What a managed file tells the desktop application: shell and settings files do not reach it."""
+
+    file: str
+    provider: str
+    address: str
+
+
+class ServerLog(Struct, frozen=True):
+    """The end of a model server's log; `first_line` is the number of its first line in the file, 0: not counted."""
+
+    file: str
+    text: str
+    first_line: int = 1
+
+
 class State(Struct, frozen=True, kw_only=True):
     client: Client
     settings: SettingsInForce
@@ -129,6 +146,8 @@ class State(Struct, frozen=True, kw_only=True):
     gateway_key: str = ""  # of landline's own settings
     probed: Probed = Probed()
     quick: bool = False
+    desktop: tuple[Desktop, ...] = ()
+    log: ServerLog | None = None
 
     @property
     def target(self) -> Place:

@@ -16,8 +16,21 @@ from landline.clients.doctor.catalogue import CHECKS
 from landline.clients.doctor.diagnosing import diagnose
 from landline.clients.doctor.finding import Source
 from landline.clients.doctor.report import lines
+from landline.clients.doctor.server_log import BEGIN, UP
 from landline.clients.doctor.settings_in_force import Origin, SettingsInForce, Value
-from landline.clients.doctor.state import Asked, Client, ModelServer, Place, Prefill, Probed, State, Streamed, is_url
+from landline.clients.doctor.state import (
+    Asked,
+    Client,
+    Desktop,
+    ModelServer,
+    Place,
+    Prefill,
+    Probed,
+    ServerLog,
+    State,
+    Streamed,
+    is_url,
+)
 from landline.clients.live_gateway import LiveCall, LiveTotals, Snapshot
 from landline.clients.remote_gateway import ServedModel
 from landline.upstream.caching import CacheMetrics
@@ -139,6 +152,9 @@ PROBED = st.builds(
     streamed_direct=st.none() | st.builds(Streamed, SMALL, SECONDS, SECONDS, NAMED),
     prefill=st.none() | st.builds(Prefill, SMALL, SECONDS, SMALL, NAMED),
 )
+LOGS = st.lists(
+    st.sampled_from([BEGIN, UP, "canary ", "\n", "estimated maximum model length is 9", "invalid tool call parser: a"])
+).map("".join)
 VERSIONS = st.sampled_from([(), (2, 1, 100), (2, 1, 197), (2, 1, 329), (3, 0, 0)])
 
 
@@ -147,7 +163,7 @@ def states(draw: st.DrawFn) -> State:
     settings = draw(settings_in_force())
     pointed = is_url(settings.text("ANTHROPIC_BASE_URL"))
     return State(
-        client=Client("claude", draw(VERSIONS)),
+        client=Client("claude", draw(VERSIONS), draw(st.sampled_from(["", "/mnt/c/claude"]))),
         settings=settings,
         named_gateway=draw(st.sampled_from(["", URL, "http://other"])),
         gateway=draw(PLACES),
@@ -158,6 +174,10 @@ def states(draw: st.DrawFn) -> State:
         gateway_key=draw(st.sampled_from(["", "the-canary-of-the-gateway"])),
         probed=draw(PROBED),
         quick=draw(st.booleans()),
+        desktop=draw(
+            st.lists(st.builds(Desktop, NAMED, st.sampled_from(["", "gateway"]), WORDS), max_size=2).map(tuple)
+        ),
+        log=draw(st.none() | st.builds(ServerLog, NAMED, LOGS)),
     )
 
 
