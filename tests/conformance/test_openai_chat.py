@@ -227,7 +227,12 @@ async def test_a_hang_up_ends_the_work_of_the_backend(pair: Pair, sdk: openai.As
 
 async def test_what_needs_nothing_of_ours_is_forwarded(pair: Pair, sdk: openai.AsyncOpenAI) -> None:
     """The backend's bytes both ways, but for the name of the model."""
-    body = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "logprobs": True, "x": {"y": [1, 2.50]}}
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "hi"}],
+        "logprobs": True,
+        "guided_json": {"y": [1, 2.50]},
+    }
     pair[0].answer = lambda body: json_answer(200, b'{"whatever": 1.50}')
     reply = await pair[1].call("POST", "/v1/chat/completions", body=body, headers=KEY)
     assert reply.body == b'{"whatever": 1.50}'
@@ -261,7 +266,7 @@ async def test_what_is_only_forwarded(pair: Pair, sdk: openai.AsyncOpenAI) -> No
         with pytest.raises(openai.NotFoundError, match="no completions here"):
             await sdk.completions.create(model=MODEL, prompt="x")
         assert pair[0].requests[-1].json == {"model": "org/served-1", "prompt": "x"}
-        with pytest.raises(openai.BadRequestError, match="only `input` and `prompt` are forwarded"):
+        with pytest.raises(openai.BadRequestError, match="messages: is not forwarded"):
             await sdk.post("/embeddings", cast_to=object, body={"model": "m", "messages": []})
     finally:
         pair[0].override = None

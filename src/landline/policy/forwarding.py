@@ -14,6 +14,16 @@ from landline.protocols.openai_chat.dialect import Dialect
 from landline.protocols.openai_chat_in.request import ChatRequest
 from landline.transforms.limits import clearly_fits
 
+# Members that only a backend can make something of. Others are not passed on: some name machines to connect to.
+OF_BACKENDS = frozenset(
+    (
+        *("n", "best_of", "logprobs", "top_logprobs", "prompt_logprobs", "echo", "use_beam_search", "length_penalty"),
+        *("structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar", "grammar"),
+        *("stop_token_ids", "bad_words", "ignore_eos", "min_tokens", "include_stop_str_in_output", "typical_p"),
+        *("skip_special_tokens", "add_special_tokens", "return_token_ids", "timings_per_token", "cache_prompt"),
+    )
+)
+
 
 class Forwarding(Struct, frozen=True):
     """What is known beside the request; sizes in bytes, the window in tokens (0: nobody knows)."""
@@ -25,7 +35,9 @@ class Forwarding(Struct, frozen=True):
 
 def goes_verbatim(request: ChatRequest, dialect: Dialect, own: Forwarding) -> bool:
     asked = request.conversation
-    if own.changed or not (request.unknown or dialect.thinks is False):
+    if own.changed or not OF_BACKENDS.issuperset(request.unknown):
+        return False
+    if not request.unknown and dialect.thinks is not False:
         return False
     if asked.tools or request.toolset.dropped or asked.effort or asked.thinking is not None:
         return False

@@ -46,8 +46,9 @@ class ForwardProxy:
             raise invalid("The request is not a JSON object with a model.") from None
         asked = text_of(members.get("model"))
         check_model(asked)
-        if "messages" in members:  # they may name pictures that the backend would fetch
-            raise invalid("messages: only `input` and `prompt` are forwarded.", hint="Send texts.")
+        for name in ("messages", "kv_transfer_params"):  # they may name what the backend would fetch, and from where
+            if name in members:
+                raise invalid(f"{name}: is not forwarded.", hint="Send `input` or `prompt`.")
         changed: dict[str, object] = {}
         served = await routed(asked, exchange, self._line)
         if served != asked:

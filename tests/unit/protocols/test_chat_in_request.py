@@ -13,6 +13,7 @@ from landline.core.model import Image, Message, Role, Text, Thinking, ToolChoice
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.forwarding import Forwarding, goes_verbatim
 from landline.protocols.openai_chat.dialect import STANDARD, Dialect
+from landline.protocols.openai_chat.request import encode_request
 from landline.protocols.openai_chat_in.request import ChatRequest, decode_request, note_unknown
 
 OBJECT = {"type": "object", "properties": {"command": {"type": "string"}}}
@@ -106,6 +107,7 @@ def test_pictures() -> None:
         ({"messages": [{"role": "user", "content": ""}]}, "messages: at least one message must have content."),
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages.0.role: must be user"),
         ({"messages": [{"content": "x"}]}, "missing required field `role`"),
+        ({"seed": 2**60}, "seed: is out of range."),
         ({"max_tokens": 0}, "max_tokens: must be at least 1."),
         ({"functions": [{"name": "f"}]}, "Send `tools`."),
         ({"tools": [{"type": "function"}]}, "tools.0.function.name: field required."),
@@ -121,10 +123,10 @@ def test_refusals_say_where_and_what_to_do(fields: dict[str, Any], words: str) -
 
 def test_what_has_no_place_is_told_where_it_is_lost() -> None:
     notes = Notes()
-    asked = decode(notes, seed=1, logit_bias=None, user="u", logprobs=True)
-    assert asked.unknown == ("logprobs", "seed")
+    asked = decode(notes, seed=1, grammar=None, user="u", logprobs=True, echo=False)
+    assert asked.unknown == ("echo", "logprobs")
     note_unknown(asked, notes)
-    assert notes.dropped == ["logprobs", "seed"]
+    assert notes.dropped == ["echo", "logprobs"]
     with pytest.raises(LandlineError, match="one answer at a time"):
         note_unknown(decode(n=2), notes)
 
@@ -169,6 +171,22 @@ def test_a_model_that_may_think_is_read_unless_something_would_be_lost(dialect: 
 )
 def test_what_may_need_something_does_not(fields: dict[str, Any]) -> None:
     assert not goes_verbatim(decode(**{"logprobs": True} | fields), NO_THINKER, known())
+
+
+def test_nor_does_what_no_backend_should_be_told_by_a_client() -> None:
+    """Of vLLM, for one, this names a machine to fetch a cache from."""
+    assert not goes_verbatim(decode(logprobs=True, kv_transfer_params={"remote_host": "x"}), NO_THINKER, known())
+
+
+def test_numbers_for_sampling_that_only_these_clients_send() -> None:
+    told = {"seed": 7, "presence_penalty": 0.5, "frequency_penalty": -0.5, "repetition_penalty": 1.1, "min_p": 0.1}
+    told |= {"logit_bias": {"50256": -100}}
+    asked = decode(tools=[BASH], **told)
+    assert asked.unknown == ()
+    sent = json.loads(encode_request(asked.conversation, dialect=STANDARD, notes=Notes()))
+    assert {name: sent[name] for name in told} == told
+    plain = json.loads(encode_request(decode().conversation, dialect=STANDARD, notes=Notes()))
+    assert not told.keys() & plain.keys()
 
 
 def test_nor_does_it_where_landline_changes_every_request() -> None:

@@ -9,9 +9,11 @@ from msgspec import Raw, Struct, UnsetType
 
 from landline.core.exchange import Notes
 from landline.core.model import (
+    NO_FURTHER,
     Block,
     Conversation,
     Document,
+    FurtherSampling,
     Image,
     Message,
     Opaque,
@@ -38,7 +40,15 @@ from landline.protocols.openai_chat_in.wire import (
     WireToolChoice,
 )
 from landline.protocols.openai_client.media import file, picture
-from landline.protocols.openai_client.reading import arguments_of, check_model, invalid, limit_of, placed, read_body
+from landline.protocols.openai_client.reading import (
+    LARGEST_INTEGER,
+    arguments_of,
+    check_model,
+    invalid,
+    limit_of,
+    placed,
+    read_body,
+)
 from landline.protocols.openai_client.tools import Toolset, chosen, custom_call
 
 _requests = msgspec.json.Decoder(WireRequest)
@@ -114,11 +124,19 @@ def _conversation(wire: WireRequest, toolset: Toolset, notes: Notes) -> Conversa
         or limit_of("max_tokens", wire.max_tokens),
         stop_sequences=tuple(filter(None, stops)),
         sampling=Sampling(wire.temperature, wire.top_p, wire.top_k),
+        further=_further(wire),
         thinking=_thinking(wire),
         effort=wire.reasoning_effort or (wire.reasoning.effort if wire.reasoning else None) or "",
         answer_schema=_answer_schema(wire.response_format),
         stream=wire.stream is True,
     )
+
+
+def _further(wire: WireRequest) -> FurtherSampling:
+    if wire.seed is not None and abs(wire.seed) > LARGEST_INTEGER:
+        raise invalid("seed: is out of range.")
+    told = {name: getattr(wire, name) for name in FurtherSampling.__struct_fields__}
+    return FurtherSampling(**told) if any(value is not None for value in told.values()) else NO_FURTHER
 
 
 def _thinking(wire: WireRequest) -> Literal["on", "off"] | None:
