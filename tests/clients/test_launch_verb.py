@@ -7,51 +7,18 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from landline.clients.install import ClientProgram
 from tests.clients.recording_server import recording_server
+from tests.clients.verb import Verb
 from tests.fakes.chat_stream import Answer
 from tests.fakes.model_server import ModelServer
 from tests.fixtures_real import CLAUDE_VERSIONS
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(60)]
-
-
-@dataclass(frozen=True)
-class Verb:
-    """The verb over a temporary HOME; the client is the only `claude` on its PATH."""
-
-    home: Path
-    program: ClientProgram
-
-    async def start(self, *args: str, **environ: str) -> asyncio.subprocess.Process:
-        programs = self.home / "bin"
-        programs.mkdir(exist_ok=True)
-        if not (programs / "claude").exists():
-            (programs / "claude").symlink_to(self.program.path)
-        scratch = self.home / "scratch"
-        scratch.mkdir(exist_ok=True)
-        base = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(self.home), "TMPDIR": str(scratch)}
-        base |= {"HTTPS_PROXY": "http://127.0.0.1:9", "LANG": "C.UTF-8", "CLAUDE_CODE_MAX_RETRIES": "0"}
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "landline", "launch", "claude", *args,
-            cwd=self.home, env=base | environ,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-
-    async def run(self, *args: str, **environ: str) -> tuple[int, str, str]:
-        process = await self.start(*args, **environ)
-        out, err = await asyncio.wait_for(process.communicate(), 40)
-        assert process.returncode is not None
-        return process.returncode, out.decode(), err.decode()
-
-    @property
-    def left_over(self) -> list[str]:
-        return [path.name for path in (self.home / "scratch").glob("landline-*")]
 
 
 @pytest.fixture(params=CLAUDE_VERSIONS)
@@ -73,12 +40,14 @@ async def test_a_backend_alone_is_enough_and_the_receipts_are_true(verb: Verb):
 async def test_a_running_gateway_is_used_and_its_window_is_read(verb: Verb):
     with recording_server() as gateway:
         gateway.window = 32_768
-        code, out, err = await verb.run("--gateway", f"{gateway.url}/v1", "--", "-p", "hi", LANDLINE_GATEWAY_KEYS="k1")
+        code, out, err = await verb.run(
+            "--gateway", f"{gateway.url}/v1", "--receipt", "--", "-p", "hi", LANDLINE_GATEWAY_KEYS="k1"
+        )
     assert (code, out.strip()) == (0, "ok")
     assert gateway.messages[0].headers["authorization"] == "Bearer k1"
     assert gateway.messages[0].body["max_tokens"] == 8192
     assert "32,768 tokens" in err
-    assert "CLAUDE_CODE_SIMPLE=1" in err
+    assert "--lean" in err
     assert "k1" not in err
 
 
@@ -109,6 +78,8 @@ async def test_sigterm_ends_the_client_and_everything_that_was_started(verb: Ver
     [
         (("--gateway", "http://127.0.0.1:9"), "No gateway answers"),
         (("--gateway", "not-a-url"), "is not a URL"),
+        (("--gateway", "http://127.0.0.1:9", "--wait", "5"), "--wait is for a gateway of launch's own"),
+        (("--backend", "http://127.0.0.1:9", "--wait", "1"), "No model server answers at http://127.0.0.1:9 after"),
         (("--gateway", "http://127.0.0.1:9", "--embedded"), "do not go together"),
         (("--backend", "http://127.0.0.1:9"), "No model server answers"),
     ],

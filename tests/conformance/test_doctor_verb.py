@@ -224,6 +224,20 @@ async def test_write_for_one_project(verb: Verb, gateway: GatewayClient) -> None
     assert local.stat().st_mode & 0o077 == 0  # it may hold a key
 
 
+async def test_write_adds_a_status_line_only_where_the_user_has_none(verb: Verb, gateway: GatewayClient) -> None:
+    write = ("settings", "write", "claude", "--gateway", gateway.url, "--status-line", "--yes")
+    assert (await verb.run(*write)).code == 0
+    line = json.loads(verb.setup.user_file.read_text())["statusLine"]
+    assert line["type"] == "command"
+    assert line["command"].endswith("-P -m landline statusline")
+    own = {"statusLine": {"type": "command", "command": "mine"}}
+    verb.setup.write(".claude/settings.json", own)
+    kept = await verb.run(*write)
+    assert kept.code == 0
+    assert "status line already" in kept.err
+    assert json.loads(verb.setup.user_file.read_text())["statusLine"] == own["statusLine"]
+
+
 async def test_write_into_a_file_that_another_one_beats(verb: Verb, gateway: GatewayClient) -> None:
     verb.setup.write("project/.claude/settings.json", {"env": {"ANTHROPIC_MODEL": "theirs"}})
     ran = await verb.run("settings", "write", "claude", "--gateway", gateway.url, "--yes")

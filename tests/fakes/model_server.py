@@ -90,8 +90,9 @@ class ModelServer(Upstream):
         prefix_cache: bool = False,
         system_first: bool = False,
         cuts_prompts: bool = False,
+        port: int = 0,
     ) -> None:
-        super().__init__(self._script)
+        super().__init__(self._script, port=port)
         self.answer = answer
         self.kind: Kind = kind
         self.models = tuple(models)

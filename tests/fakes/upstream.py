@@ -108,13 +108,13 @@ class _Finished(Exception):
 class Upstream:
     """`async with Upstream(script) as upstream: upstream.url`. Raises at the end what a script raised."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, *, port: int = 0) -> None:
         self.script = script
         self.requests: list[Request] = []
         self.failures: list[BaseException] = []
         self.open_connections = 0
         self.connections_made = 0
-        self.port = 0
+        self.port = port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
@@ -135,7 +135,7 @@ class Upstream:
         return self.requests[number - 1]
 
     async def __aenter__(self) -> Upstream:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, backlog=2048)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, backlog=2048)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -18,9 +18,11 @@ VERBS = {
     "models": "Show what is served, which family each model is of, and why.",
     "check": "Tell whether a served model is good enough for an agent.",
     "doctor": "Find what is wrong in a client's setup, and mend it.",
+    "diet": "Show what a client's first request costs, and what makes it smaller.",
     "settings": "Point a client at a gateway for good, and put its files back.",
     "report": "Print what a bug report needs, without bodies and keys.",
     "watch": "Show what a running gateway does now.",
+    "statusline": "Print one line on the model server for a client's own screen.",
     "config": "Show the settings in force and where each came from.",
     "trust": "Let this project's landline.toml set backend, keys and address.",
 }

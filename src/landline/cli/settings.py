@@ -36,10 +36,13 @@ def settings() -> None:
 @click.argument("client", type=click.Choice(CLIENTS))
 @click.option("--gateway", metavar="URL", help="A gateway that runs; its key: LANDLINE_GATEWAY_KEYS.  [default: ours]")
 @click.option("--model", metavar="NAME", help="Served model to use.  [default: the first served]")
+@click.option("--status-line", is_flag=True, help="Show window, cache hits and speed on the client's own screen.")
 @click.option("--project", is_flag=True, help="For this project alone: .claude/settings.local.json.")
 @click.option("--yes", "assume_yes", is_flag=True, help="Do not ask.")
 @reports_errors
-def write(*, client: str, gateway: str | None, model: str | None, project: bool, assume_yes: bool) -> None:
+def write(
+    *, client: str, gateway: str | None, model: str | None, status_line: bool, project: bool, assume_yes: bool
+) -> None:
     """Point a client at a running gateway for good.
 
     Writes what `landline launch` sets for one run into the client's settings file, where its extension for an editor
@@ -56,9 +59,28 @@ def write(*, client: str, gateway: str | None, model: str | None, project: bool,
     target = _target(gateway, model)
     in_force = read_settings(home=home, cwd=cwd, environ=os.environ)
     _, user_file, _, local_file = user_settings_paths(home=home, cwd=cwd, environ=os.environ)
-    edits = permanent_edits(in_force, target, local_file if project else user_file)
+    file = local_file if project else user_file
+    edits = permanent_edits(in_force, target, file)
+    if status_line:
+        edits += _status_line_edits(file, target)
     if not written(edits, assume_yes=assume_yes):
         sys.exit(EXIT_REFUSED)
+
+
+def _status_line_edits(file: Path, target: Target) -> tuple[Edit, ...]:
+    """None where a file of the user's has a status line already: that is his."""
+    import os
+
+    from landline.clients.claude_settings import has_status_line, read_user_settings
+    from landline.clients.doctor.finding import Edit
+    from landline.clients.status_line import status_line_setting
+
+    home, cwd = Path(os.environ.get("HOME") or Path.home()), Path.cwd()
+    if has_status_line(read_user_settings(home=home, cwd=cwd, environ=os.environ).documents):
+        notice("your settings have a status line already, which is kept; remove it first to have landline's")
+        return ()
+    setting = status_line_setting(target.base_url)
+    return tuple(Edit(file, ("statusLine", name), value) for name, value in setting.items())
 
 
 def _target(gateway: str | None, model: str | None) -> Target:

@@ -103,11 +103,13 @@ def small_window_advice(window: int) -> str:
     if window < 24_000:
         return (
             f"A window of {window:,} tokens does not hold the client's own first request (12,000 to 22,000). "
-            "Set CLAUDE_CODE_SIMPLE=1 (three tools, 1,000 tokens), or serve the model with 64,000 or more."
+            "Use --lean (about 4,000) or CLAUDE_CODE_SIMPLE=1 (three tools, 1,000), or serve the model with 64,000 or "
+            "more."
         )
     return (
         f"Of {window:,} tokens the client's own prompt and tools take 12,000 to 22,000, so it will often compact. "
-        "CLAUDE_CODE_SIMPLE=1 brings that to 1,000 (three tools); better, serve the model with 64,000 or more."
+        "--lean brings that to about 4,000, CLAUDE_CODE_SIMPLE=1 to 1,000 (three tools); better, serve the model with "
+        "64,000 or more."
     )
 
 
@@ -227,11 +229,15 @@ def split_settings_argument(args: Sequence[str]) -> tuple[list[str], str | None]
 
 
 def merged_settings(theirs: Mapping[str, object], ours: Mapping[str, object]) -> dict[str, object]:
-    """The user's own `--settings` under ours. His other keys stay; `availableModels` are joined."""
+    """The user's own `--settings` under ours. His other keys stay; `availableModels` and denied tools are joined."""
     merged = {**theirs, **ours}
     env = theirs.get("env")
     if isinstance(env, dict):
         merged["env"] = {**env, **environment_of(ours)}
+    rules = [cast("dict[str, object]", document["permissions"]) for document in (theirs, ours) if _has_rules(document)]
+    if len(rules) == 2:
+        denied = [cast("list[str]", one.get("deny", [])) for one in rules]
+        merged["permissions"] = {**rules[0], **rules[1], "deny": [*denied[0], *denied[1]]}
     lists = [document["availableModels"] for document in (theirs, ours) if _has_model_list(document)]
     if lists:
         merged["availableModels"] = list(dict.fromkeys(name for names in lists for name in cast("list[str]", names)))
@@ -259,6 +265,10 @@ def _permission_mode(document: Mapping[str, object]) -> bool:
 
 def restricts_models(documents: Iterable[Mapping[str, object]]) -> bool:
     return any(_has_model_list(document) for document in documents)
+
+
+def _has_rules(document: Mapping[str, object]) -> bool:
+    return isinstance(document.get("permissions"), dict)
 
 
 def _has_model_list(document: Mapping[str, object]) -> bool:

@@ -10,15 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from landline.clients import claude_code
+from landline.clients import claude_code, claude_receipt
+from landline.clients.claude_lean import lean_environment, lean_overlay
 from landline.clients.claude_settings import (
     SettingsFiles,
+    has_status_line,
     read_managed_settings,
     read_settings_argument,
     read_user_settings,
 )
 from landline.clients.install import ClientProgram
 from landline.clients.launching import Launch, Request, Target, write_private
+from landline.clients.status_line import status_line_setting
 from landline.errors import SettingsError
 
 # The client ends with a command to go on that names our temporary file (329).
@@ -45,7 +48,19 @@ class ClaudeCode:
 
     def prepare(self, target: Target, program: ClientProgram, request: Request) -> Launch:
         env, overlay, wanted = self._overlay(target, request)
-        receipt = _receipt(env, target, wanted)
+        own_line = has_status_line(_users_settings(request).documents)
+        receipt = claude_receipt.receipt(
+            env,
+            target,
+            wanted,
+            wishes=request.wishes,
+            own_status_line=own_line,
+            interactive=self.is_interactive(request.args),
+        )
+        if request.wishes.lean:
+            env, overlay = env | lean_environment(), lean_overlay(overlay)
+        if request.wishes.replace_status_line or (request.wishes.status_line and not own_line):
+            overlay |= {"statusLine": status_line_setting(target.base_url)}
         rest, own = claude_code.split_settings_argument(request.args)
         if own is not None:
             overlay = claude_code.merged_settings(read_settings_argument(own, cwd=request.cwd)[1], overlay)
@@ -99,22 +114,3 @@ def _managed_error(what: str) -> SettingsError:
         hint="They beat everything that landline can set, so the client would not use your model. "
         "Whoever manages this machine can change them.",
     )
-
-
-def _receipt(env: dict[str, str], target: Target, wanted: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    lines = [("model", target.model)]
-    if target.window > 0:
-        output = int(env["CLAUDE_CODE_MAX_OUTPUT_TOKENS"])
-        point = claude_code.compaction_point_of(env)
-        lines.append(("window", f"{target.window:,} tokens; compacts at about {point:,}; answers up to {output:,}"))
-    else:
-        lines.append(("window", "not known; the client waits for the backend's own limit"))
-    lines.append(("pointed at", f"{target.base_url}, in this one process (environment and --settings)"))
-    lines.append(("off", "the vendor's telemetry, updates and plugin list; the billing line in the prompt"))
-    replaced = claude_code.switched_off(wanted)
-    if replaced:
-        lines.append(("set aside", f"{', '.join(replaced)} of your own settings, for this launch"))
-    advice = "" if wanted.get("CLAUDE_CODE_SIMPLE") else claude_code.small_window_advice(target.window)
-    if advice:
-        lines.append(("note", advice))
-    return tuple(lines)

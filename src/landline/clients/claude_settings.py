@@ -9,7 +9,7 @@ import json
 import plistlib
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -153,6 +153,11 @@ def wrong_type(document: Mapping[str, object]) -> str:
     wrong += [f"permissions.{name}" for name in _RULE_LISTS if not isinstance(nested.get(name, []), list)]
     wrong += [f"env.{name}" for name, value in values.items() if isinstance(value, list | dict)]
     return wrong[0] if wrong else ""
+
+
+def has_status_line(documents: Iterable[Document]) -> bool:
+    """Whether one of them shows a status line of its own on the client's screen."""
+    return any(isinstance(document.get("statusLine"), dict) for _, document in documents)
 
 
 def _managed_paths(folder: Path) -> list[Path]:

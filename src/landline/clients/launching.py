@@ -16,13 +16,28 @@ from landline.clients.install import ClientProgram
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The gateway and the model. `window` in tokens, 0: not known. `tiers`: tier name = served model."""
+    """The gateway and the model. `window` in tokens, 0: not known. `tiers`: tier name = served model.
+
+    `backend` and `cache` say in words what answers behind the gateway, and what is known of its prefix cache.
+    """
 
     base_url: str
     token: str = field(repr=False)
     model: str
     window: int = 0
     tiers: Mapping[str, str] = field(default_factory=dict[str, str])
+    backend: str = ""
+    cache: str = ""
+    searches: str = ""  # where web searches go; empty: nowhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the user asked of the launch beside the client itself."""
+
+    lean: bool = False
+    status_line: bool = False
+    replace_status_line: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +49,7 @@ class Request:
     home: Path
     cwd: Path
     folder: Path
+    wishes: Wishes = Wishes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ FLAGS: Mapping[str, str] = {
     "gateway.workers": "--workers",
     "backend.url": "--backend",
     "models.default": "--model",
+    "models.local_titles": "--local-titles",
 }
 
 

@@ -137,6 +137,13 @@ class Models(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "does that by itself. Costs a second answer."
         ),
     ] = False
+    local_titles: Annotated[
+        bool,
+        Meta(
+            description="The title that Claude Code has made for each conversation, beside its first request, is made "
+            "of the user's first words, without asking the model. Not where requests are forwarded verbatim."
+        ),
+    ] = False
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -112,6 +112,7 @@ class Exchange(Struct, kw_only=True):
     route: str = ""  # the rule that chose the served model
     backend: str = ""  # address of the server that was chosen
     stream: bool = False
+    side: bool = False  # a call beside the conversation, such as one for its title
     status: int = 0
     outcome: Outcome = Outcome.OPEN
     error: str = ""  # as the client was told

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from landline.errors import ErrorKind, LandlineError
-from landline.upstream.backend import Backend
+from landline.upstream.backend import Backend, Trouble
 from landline.upstream.client import UpstreamClient
 
 ASK_AGAIN_S = 1.0  # between two questions to a server that is known to be sick
@@ -44,7 +44,7 @@ class Health:
             return
         self._sick[backend] = asyncio.get_running_loop().time()
         error = _sick(backend)
-        backend.failed(error.text)
+        backend.failed(error.text, Trouble.LOADING)
         raise error
 
 

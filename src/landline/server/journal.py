@@ -139,6 +139,7 @@ def summary(exchange: Exchange) -> dict[str, Any]:
         "route": exchange.route,
         "backend": exchange.backend.rpartition("@")[2],  # without a name and password that the URL may hold
         "stream": exchange.stream,
+        "side": exchange.side or None,
         "status": exchange.status,
         "outcome": exchange.outcome.value,
         "error": exchange.error_logged,

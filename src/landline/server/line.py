@@ -25,7 +25,7 @@ from landline.server.journal import Journal
 from landline.server.prompt_caches import PromptCaches, salts
 from landline.server.repeats import Repeats
 from landline.transforms.recovering import prepare
-from landline.upstream.backend import Backend, ServedModel, base_url
+from landline.upstream.backend import Backend, ServedModel, Trouble, base_url
 from landline.upstream.client import UpstreamClient
 from landline.upstream.documents import DocumentReader
 from landline.upstream.families import known_families
@@ -97,7 +97,7 @@ class Line:
 
     def after_failure(self, backend: Backend, exchange: Exchange, error: LandlineError) -> Backend | None:
         """The replica to ask instead of one that could not be reached; None: the error is for the client."""
-        backend.failed(error.text)
+        backend.failed(error.text, Trouble.AWAY)
         error.retry_after = 5 if backend.seen else None
         error.final = not backend.seen
         rest = tuple(other for other in self.backends if other.reachable)

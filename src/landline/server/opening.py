@@ -63,7 +63,7 @@ class Opening:
         known = self.backend.known(conversation.model)
         self._window, self._dialect = known.window, known.dialect
         # A call beside the conversation has no next turn: it must not take the conversation's place in a cache.
-        self._side = not conversation.tools or conversation.web_search is not None
+        self._side = exchange.side = not conversation.tools or conversation.web_search is not None
         self._placement = line.caches.placement(exchange, self.backend, side=self._side)
         self._mends: list[Mend] = []  # of this request, in their order; each is tried once
         self._body = self._encode(conversation)

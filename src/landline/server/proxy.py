@@ -14,17 +14,20 @@ from typing import NamedTuple
 
 from landline.core.events import ResponseEnd
 from landline.core.exchange import Exchange, Outcome
+from landline.core.model import Conversation
 from landline.errors import LandlineError
+from landline.protocols.anthropic_messages.titles import is_title_call
 from landline.server.answer import refuse_in_stream, stream_headers, whole_headers
 from landline.server.asgi import Header, Receive, Scope, Send, send_whole
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.forwarding import forward
-from landline.server.inbound import AnswerEncoder, Form, Inbound, Verbatim
+from landline.server.inbound import AnswerEncoder, Form, Inbound, MessagesForm, Verbatim
 from landline.server.line import Line
 from landline.server.opening import COUNT_BEFORE_OPENING_S, Opening
 from landline.server.reading import Reading, failure, read_whole
 from landline.server.repeats import Turn
+from landline.server.titles import TitleCall
 from landline.server.understanding import to_backend
 from landline.server.waiting import waiting
 from landline.server.web_search import SearchCall
@@ -45,7 +48,7 @@ class Proxy:
                 begun = await self._begun(await call.body(receive), call)
                 if isinstance(begun, Verbatim):
                     await forward(begun.taken(), scope, call, self._line)
-                elif isinstance(begun, SearchCall):
+                elif isinstance(begun, SearchCall | TitleCall):
                     await begun.answer(send)
                 else:
                     await self._answer(*begun, call, send)
@@ -55,16 +58,25 @@ class Proxy:
                     raise
                 await refuse_in_stream(send, error, told, call.exchange)
 
-    async def _begun(self, body: bytes, call: Call) -> tuple[Opening, Form] | SearchCall | Verbatim:
+    async def _begun(self, body: bytes, call: Call) -> tuple[Opening, Form] | SearchCall | TitleCall | Verbatim:
         asked = await self._inbound.understood(body, call.exchange, self._line)
         if isinstance(asked, Verbatim):
             return asked
         conversation = asked.conversation
-        if conversation.web_search is not None:
-            return SearchCall(conversation, call, self._line)
+        own = self._answered_here(conversation, call) if isinstance(asked.form, MessagesForm) else None
+        if own is not None:
+            return own
         opening = Opening(to_backend(conversation, call.exchange, self._line), call.exchange, self._line)
         await opening.fit()
         return opening, asked.form
+
+    def _answered_here(self, conversation: Conversation, call: Call) -> SearchCall | TitleCall | None:
+        """What is not, or not alone, for the backend to answer."""
+        if conversation.web_search is not None:
+            return SearchCall(conversation, call, self._line)
+        if self._line.settings.models.local_titles and is_title_call(conversation):
+            return TitleCall(conversation, call, self._line)
+        return None
 
     async def _answer(self, opening: Opening, form: Form, call: Call, send: Send) -> None:
         with self._line.repeats.turn(call, opening.request, most=opening.most) as turn:

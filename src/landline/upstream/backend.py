@@ -6,6 +6,7 @@ State lives here and nowhere else. It is filled by `probe.py` and corrected by w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Literal
 
 import msgspec
@@ -28,6 +29,14 @@ class ServedModel(Struct, frozen=True):
     root: str = ""  # the checkpoint behind the name: its id, or a path
     template: str = ""  # the chat template, or as much of it as is kept
     architecture: str = ""
+
+
+class Trouble(StrEnum):
+    """Why a server is not reachable; what it said is in `Backend.problem`."""
+
+    AWAY = "away"  # nothing answers there
+    LOADING = "loading"  # it answers that it is not ready: it loads its model, or its engine is dead
+    OTHER = "other"
 
 
 class Knowledge(Struct, frozen=True):
@@ -60,6 +69,7 @@ class Backend:
         self.seen = False  # whether it ever answered
         self.reachable = False
         self.problem = "not asked yet"
+        self.trouble: Trouble | None = Trouble.AWAY
         self.slots = 0  # prompts that llama.cpp holds at a time; 0: not known
         self.images: bool | None = None  # whether its model sees pictures, where the server tells (llama.cpp)
         self._configured_window = window
@@ -202,10 +212,12 @@ class Backend:
     def answered(self) -> None:
         self.seen = self.reachable = True
         self.problem = ""
+        self.trouble = None
 
-    def failed(self, problem: str) -> None:
+    def failed(self, problem: str, trouble: Trouble = Trouble.OTHER) -> None:
         self.reachable = False
         self.problem = problem
+        self.trouble = trouble
 
     def _auth(self, key: str) -> dict[str, str]:
         if not key:

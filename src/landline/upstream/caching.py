@@ -97,6 +97,23 @@ class CacheWatch:
         return NOT_REPORTED if kind is BackendKind.VLLM else ""
 
 
+def cache_in_words(kind: BackendKind, metrics: CacheMetrics | None, slots: int) -> str:
+    """What is known of a server's prefix cache before the first request."""
+    match kind:
+        case BackendKind.VLLM if metrics is not None and not metrics.enabled:
+            return SWITCHED_OFF
+        case BackendKind.VLLM if metrics is not None and metrics.queries > 0:
+            return f"on; {100 * metrics.hits / metrics.queries:.0f} % of the prompt tokens since its start came from it"
+        case BackendKind.VLLM if metrics is not None:
+            return "on, nothing asked yet"
+        case BackendKind.LLAMACPP if slots:
+            return (
+                "one slot, which keeps its last prompt" if slots == 1 else f"{slots} slots, each keeps its last prompt"
+            )
+        case _:
+            return "not told by the server; its hits are counted as answers come"
+
+
 def cannot_hit(kind: BackendKind, metrics: CacheMetrics | None, slots: int) -> str:
     """The alert for a cache that never hits though it should."""
     said = f"the backend read none of the prompt from its prefix cache, {TURNS} turns in a row: "

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from landline.errors import LandlineError
-from landline.upstream.backend import Backend, ServedModel
+from landline.upstream.backend import Backend, ServedModel, Trouble
 from landline.upstream.client import UpstreamClient
 from landline.upstream.dialects import OWNERS, QUESTIONS, BackendKind
 
@@ -36,13 +36,14 @@ async def probe(backend: Backend, client: UpstreamClient) -> None:
     try:
         status, body = await client.get(f"{backend.url}/v1/models", backend.headers, timeout_s=TIMEOUT_S)
     except LandlineError as error:
-        backend.failed(error.text)
+        backend.failed(error.text, Trouble.AWAY)
         return
     if status in (401, 403):
         backend.failed(f"The backend {backend.url} refused landline's key ({status}). Set backend.key.")
         return
     if status >= 500:  # llama.cpp answers so while it loads: what it is and serves can only be asked later
-        backend.failed(f"The backend {backend.url} answered {status} when asked for its models: is it still loading?")
+        problem = f"The backend {backend.url} answered {status} when asked for its models: is it still loading?"
+        backend.failed(problem, Trouble.LOADING)
         return
     rows = _models(body) if status == 200 else []
     if status == 200 and not rows and not backend.native:

@@ -258,3 +258,11 @@ def test_what_was_set_aside_is_named():
     assert claude_code.switched_off({"ANTHROPIC_API_KEY": "x", "CLAUDE_CODE_USE_VERTEX": "", "A": "1"}) == [
         "ANTHROPIC_API_KEY"
     ]
+
+
+def test_denied_tools_of_both_settings_hold_and_his_other_rules_stay():
+    theirs = {"permissions": {"allow": ["Bash(ls)"], "deny": ["Read"]}}
+    merged = merged_settings(theirs, {"permissions": {"deny": ["Agent"]}})
+    assert merged["permissions"] == {"allow": ["Bash(ls)"], "deny": ["Read", "Agent"]}
+    assert merged_settings(theirs, {"env": {}})["permissions"] == theirs["permissions"]
+    assert merged_settings({}, {"permissions": {"deny": ["Agent"]}})["permissions"] == {"deny": ["Agent"]}
