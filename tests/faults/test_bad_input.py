@@ -21,7 +21,10 @@ from tests.fakes.upstream import Close, Request, Send, Status, Step, json_answer
 
 INVALID = "invalid_request_error"
 NOT_JSON = "The request body is not valid JSON: "
-SERVES = "It serves /v1/messages, /v1/messages/count_tokens, /v1/models, /health and /ready."
+SERVES = (
+    "It serves /v1/messages, /v1/messages/count_tokens, /v1/chat/completions, /v1/responses, /v1/completions, "
+    "/v1/embeddings, /v1/models, /health and /ready."
+)
 TOO_LARGE = (
     "prompt is too long: the request body is larger than 1 MiB. gateway.body_limit_mib in landline.toml is the limit."
 )

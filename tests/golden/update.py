@@ -14,10 +14,26 @@ from tests.fakes.streams import CASES
 from tests.golden.translate import translate
 
 FOLDER = Path(__file__).parent / "streams"
+# Of the protocols of OpenAI's clients, the cases that show each form once; the catalogue as a whole is checked without.
+OPENAI = ("text", "reasoning_then_call", "text_then_call", "two_parallel_tools", "empty_arguments", "nothing_said")
+OPENAI += ("finish_length_in_text", "error_first", "error_in_the_middle", "no_finish")
 
 
-def golden_file(name: str) -> Path:
-    return FOLDER / f"{name}.sse"
+def golden_file(name: str, protocol: str = "messages") -> Path:
+    return FOLDER / f"{name}.sse" if protocol == "messages" else FOLDER.with_name("openai") / f"{name}.{protocol}"
+
+
+def golden_files() -> dict[Path, tuple[str, bytes]]:
+    """Each file with its case and what belongs into it."""
+    wanted = [(name, "messages") for name in CASES] + [(name, one) for name in OPENAI for one in ("chat", "responses")]
+    return {
+        golden_file(name, protocol): (name, translate(CASES[name].upstream, protocol=protocol))
+        for name, protocol in wanted
+    }
+
+
+def stored() -> list[Path]:
+    return sorted([*FOLDER.glob("*.sse"), *FOLDER.with_name("openai").iterdir()])
 
 
 def difference(name: str, before: bytes, after: bytes) -> str:
@@ -32,12 +48,12 @@ def update(names: list[str]) -> int:
     unknown = [name for name in names if name not in CASES]
     if unknown:
         raise SystemExit(f"No such case: {', '.join(unknown)}. The cases are in tests/fakes/streams.py.")
-    FOLDER.mkdir(exist_ok=True)
-    wanted = {name: translate(CASES[name].upstream) for name in names or CASES}
-    gone = [] if names else [file for file in sorted(FOLDER.glob("*.sse")) if file.stem not in CASES]
+    every = golden_files()
+    wanted = {file: told for file, told in every.items() if not names or told[0] in names}
+    gone = [] if names else [file for file in stored() if file not in every]
     changed = 0
-    for name, after in wanted.items():
-        file = golden_file(name)
+    for file, (name, after) in wanted.items():
+        file.parent.mkdir(exist_ok=True)
         before = file.read_bytes() if file.exists() else b""
         if before == after and file.exists():
             continue

@@ -139,6 +139,20 @@ class Sampling(Struct, frozen=True, gc=False):
     top_k: int | None = None
 
 
+class FurtherSampling(Struct, frozen=True):
+    """Numbers that only clients of OpenAI's protocols send; `logit_bias` is by token ids."""
+
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    min_p: float | None = None
+    logit_bias: dict[str, float] | None = None
+
+
+NO_FURTHER = FurtherSampling()
+
+
 class WebSearch(Struct, frozen=True):
     """Searches that the client expects the server to run while it answers. Domains include their subdomains."""
 
@@ -190,6 +204,7 @@ class Conversation(Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     stop_sequences: tuple[str, ...] = ()
     sampling: Sampling = Sampling()
+    further: FurtherSampling = NO_FURTHER
     thinking: Literal["on", "off"] | None = None  # None: as the model does by default
     thinking_budget: int | None = None  # tokens
     effort: str = ""  # as the client named it; empty: it said nothing

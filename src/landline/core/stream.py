@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol, cast
 from msgspec import Struct
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, Event
+from landline.errors import LandlineError
 
 LONG_RUN = 8  # deltas of one block in one read
 LOOKED_AT_LATEST = 4_000  # characters that leave unseen
@@ -72,7 +73,7 @@ class StreamEncoder(Protocol):
         """Bytes that keep the client from giving up and leave no trace in the answer."""
         ...
 
-    def error(self, text: str, error_type: str) -> bytes:
+    def error(self, error: LandlineError) -> bytes:
         """The end of a stream that failed, in words that landline chose."""
         ...
 

@@ -6,8 +6,10 @@ from landline.core.exchange import Exchange, Outcome
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.auth import key_mark, presented_keys
 from landline.protocols.anthropic_messages.errors import error_body, error_headers
+from landline.protocols.openai_client.errors import error_body as openai_error_body
 from landline.server.asgi import JSON, Scope, Send, header, send_whole
 
+OPENAI_PATHS = ("/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings")
 _STREAM = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -17,7 +19,7 @@ _STREAM = (
 
 def exchange_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     """What every answer tells of itself: its id, which model was really asked and where, and what that cost."""
-    headers = [(b"request-id", exchange.id.encode())]
+    headers = [(b"x-request-id" if _speaks_openai(exchange) else b"request-id", exchange.id.encode())]
     if exchange.model_served:
         headers.append((b"landline-model", _header_value(exchange.model_served)))
     if exchange.backend:
@@ -51,7 +53,22 @@ async def refuse(send: Send, error: LandlineError, exchange: Exchange) -> None:
     exchange.error, exchange.error_logged = error.text, error.logged
     headers = whole_headers(exchange)
     headers += [(name.encode(), value.encode()) for name, value in error_headers(error).items()]
-    await send_whole(send, error.wire.status, error_body(error, exchange.id), headers)
+    await send_whole(send, error.wire.status, _error_body(error, exchange), headers)
+
+
+async def refuse_in_stream(send: Send, error: LandlineError, told: bytes, exchange: Exchange) -> None:
+    """The same for a client that does better with a stream that fails at once."""
+    exchange.outcome, exchange.status = Outcome.REFUSED, 200
+    exchange.error, exchange.error_logged = error.text, error.logged
+    await send_whole(send, 200, told, stream_headers(exchange))
+
+
+def _error_body(error: LandlineError, exchange: Exchange) -> bytes:
+    return openai_error_body(error) if _speaks_openai(exchange) else error_body(error, exchange.id)
+
+
+def _speaks_openai(exchange: Exchange) -> bool:
+    return exchange.path.startswith(OPENAI_PATHS)
 
 
 def _header_value(text: str) -> bytes:

@@ -11,11 +11,14 @@ from landline.config.settings import Settings
 from landline.errors import ErrorKind, LandlineError
 from landline.server.asgi import Receive, Scope, Send
 from landline.server.endpoints import Pages, TokenCounter
-from landline.server.frame import Frame
+from landline.server.forwarding import ForwardProxy
+from landline.server.frame import App, Frame
+from landline.server.inbound import MessagesInbound
 from landline.server.journal import journal_to_stderr
 from landline.server.line import Line
 from landline.server.native import NativeProxy
-from landline.server.proxy import MessagesProxy
+from landline.server.openai_inbound import ChatInbound, ResponsesInbound
+from landline.server.proxy import Proxy
 
 
 def build_app(settings: Settings) -> Frame:
@@ -27,8 +30,18 @@ def build_frame(line: Line) -> Frame:
     """The gateway on a given line."""
     pages = Pages(line)
     native = line.backend.native
-    messages = NativeProxy(line) if native else MessagesProxy(line)
-    counter = NativeProxy(line) if native else TokenCounter(line)
+    messages = NativeProxy(line) if native else Proxy(line, MessagesInbound())
+    posts: dict[str, App] = {
+        "/v1/messages": messages,
+        "/v1/messages/count_tokens": messages if native else TokenCounter(line),
+    }
+    if not native:  # else the backend does not speak what these ask of it
+        posts |= {
+            "/v1/chat/completions": Proxy(line, ChatInbound()),
+            "/v1/responses": Proxy(line, ResponsesInbound()),
+            "/v1/completions": ForwardProxy(line),
+            "/v1/embeddings": ForwardProxy(line),
+        }
 
     @contextlib.asynccontextmanager
     async def lifespan(app: object) -> AsyncGenerator[None]:
@@ -42,13 +55,12 @@ def build_frame(line: Line) -> Frame:
         raise LandlineError(
             ErrorKind.NOT_FOUND,
             f"landline serves no {scope['method']} {scope['path'][:120]}.",
-            hint="It serves /v1/messages, /v1/messages/count_tokens, /v1/models, /health and /ready.",
+            hint=f"It serves {', '.join(posts)}, /v1/models, /health and /ready.",
         )
 
     router = Router(
         routes=[
-            Route("/v1/messages", messages, methods=["POST"]),
-            Route("/v1/messages/count_tokens", counter, methods=["POST"]),
+            *[Route(path, endpoint, methods=["POST"]) for path, endpoint in posts.items()],
             Route("/v1/models", pages.models, methods=["GET"]),
             Route("/v1/models/{model:path}", pages.model, methods=["GET"]),
             Route("/health", pages.health, methods=["GET"]),
@@ -63,4 +75,4 @@ def build_frame(line: Line) -> Frame:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    return Frame(router, line, posts={"/v1/messages": messages, "/v1/messages/count_tokens": counter})
+    return Frame(router, line, posts=posts)

@@ -94,7 +94,7 @@ class Delivery:
         if not self.opened:
             raise error
         exchange.outcome, exchange.error, exchange.error_logged = Outcome.FAILED, error.text, error.logged
-        self.write(self._encoder.error(error.for_client, error.wire.anthropic_type), last=True)
+        self.write(self._encoder.error(error), last=True)
 
     def when_drained(self, function: Callable[[], None]) -> None:
         self._client.when_drained(function)

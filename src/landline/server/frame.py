@@ -15,6 +15,8 @@ from landline.server.line import Line, new_exchange
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_WITHOUT_VERSION = frozenset(("/chat/completions", "/responses", "/completions", "/embeddings", "/models"))
+
 log = logging.getLogger("landline")
 
 
@@ -62,9 +64,12 @@ class Frame:
 def _canonical(scope: Scope) -> None:
     """`/v1/v1/messages`, `/v1/messages/v1/messages` and any prefix mean the endpoint behind the last /v1.
 
-    People put /v1, or a whole endpoint, into base URLs that want neither.
+    People put /v1, or a whole endpoint, into base URLs that want neither, and leave it out where it is wanted.
     """
     path: str = scope["path"]
+    if path in _WITHOUT_VERSION:
+        _moved(scope, "/v1" + path, "base URL lacks '/v1': put it at its end")
+        return
     at = path.rfind("/v1/")
     if at > 0:
         wanted = path[at:]
@@ -72,6 +77,8 @@ def _canonical(scope: Scope) -> None:
         wanted = path[3:] or "/"
     else:
         return
-    scope["landline_warning"] = f"base URL ends in {path.removesuffix(wanted)!r}: leave that away"
-    scope["path"] = wanted
-    scope["raw_path"] = wanted.encode()
+    _moved(scope, wanted, f"base URL ends in {path.removesuffix(wanted)!r}: leave that away")
+
+
+def _moved(scope: Scope, path: str, warning: str) -> None:
+    scope["landline_warning"], scope["path"], scope["raw_path"] = warning, path, path.encode()

@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from landline.config.settings import Settings
 from landline.core.exchange import Exchange
@@ -39,8 +39,9 @@ CACHE_LOOKS = 4  # every so many looks, its cache's numbers are read too
 # Claude Code, OpenCode, Codex, in the order of trust.
 SESSION_HEADERS = (b"x-claude-code-session-id", b"x-session-id", b"x-session-affinity", b"session-id")
 AGENT_HEADER = b"x-claude-code-agent-id"
+CODEX_SESSION, CODEX_THREAD = b"session-id", b"thread-id"  # they are the same, but for its subagents (0.169.0)
 CLIENT_HEADER = b"user-agent"
-_KEPT = frozenset((*SESSION_HEADERS, AGENT_HEADER, CLIENT_HEADER))
+_KEPT = frozenset((*SESSION_HEADERS, AGENT_HEADER, CODEX_THREAD, CLIENT_HEADER))
 
 
 def random_ids() -> Callable[[], str]:
@@ -198,6 +199,12 @@ def new_exchange(scope: Scope, line: Line) -> Exchange:
         warning=scope.get("landline_warning", ""),
         client=told.get(CLIENT_HEADER, "")[:120],
         session=session_name(next(filter(None, map(told.get, SESSION_HEADERS)), "")),
-        agent=told.get(AGENT_HEADER, "")[:120],
+        agent=_agent(told)[:120],
         started_at=time.time(),
     )
+
+
+def _agent(told: Mapping[bytes, str]) -> str:
+    """The subagent that asks; empty for the main loop."""
+    thread = told.get(CODEX_THREAD, "")
+    return told.get(AGENT_HEADER, "") or ("" if thread == told.get(CODEX_SESSION) else thread)

@@ -117,7 +117,7 @@ class Opening:
             return
         largest = largest_parts(conversation, bytes_per_token=self.backend.bytes_per_token)
         self._exchange.largest = tuple((part.name, part.tokens) for part in largest)
-        self._exchange.notes.alert(first_too_large(largest))
+        self._exchange.notes.alert(first_too_large(largest, remedies=self._exchange.path == "/v1/messages"))
 
     async def count(self, *, timeout_s: float = 20.0) -> int | None:
         """Exact tokens of the prompt, remembered; None where the backend cannot count."""

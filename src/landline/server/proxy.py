@@ -1,4 +1,4 @@
-"""The life of one request to /v1/messages.
+"""The life of one request, whatever the protocol of its client.
 
     authenticate -> decode -> route -> transforms -> send -> [read, feed, push, encode, write] -> settle
 
@@ -14,55 +14,80 @@ from typing import NamedTuple
 
 from landline.core.events import ResponseEnd
 from landline.core.exchange import Exchange, Outcome
+from landline.core.model import Conversation
 from landline.errors import LandlineError
-from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder, encode_message
 from landline.protocols.anthropic_messages.titles import is_title_call
-from landline.server.answer import stream_headers, whole_headers
+from landline.server.answer import refuse_in_stream, stream_headers, whole_headers
 from landline.server.asgi import Header, Receive, Scope, Send, send_whole
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
+from landline.server.forwarding import forward
+from landline.server.inbound import AnswerEncoder, Form, Inbound, MessagesForm, Verbatim
 from landline.server.line import Line
 from landline.server.opening import COUNT_BEFORE_OPENING_S, Opening
 from landline.server.reading import Reading, failure, read_whole
 from landline.server.repeats import Turn
 from landline.server.titles import TitleCall
-from landline.server.understanding import to_backend, understood
+from landline.server.understanding import to_backend
 from landline.server.waiting import waiting
 from landline.server.web_search import SearchCall
 from landline.transforms.continuation import Continuation
 from landline.upstream.client import UpstreamAnswer
 
 
-class MessagesProxy:
-    """ASGI endpoint. One `Exchange` per call, settled exactly once however the call ends."""
+class Proxy:
+    """ASGI endpoint for one protocol. One `Exchange` per call, settled exactly once however the call ends."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, inbound: Inbound) -> None:
         self._line = line
+        self._inbound = inbound
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with Call(self._line, scope, send) as call:
-            opening = await self._opening(await call.body(receive), call)
-            if not isinstance(opening, Opening):
-                await opening.answer(send)
-            elif call.exchange.stream:
-                with self._line.repeats.turn(call, opening.request, most=opening.most) as turn:
-                    await self._stream(opening, call, turn)
-            else:
-                await self._whole(opening, call, send)
+            try:
+                begun = await self._begun(await call.body(receive), call)
+                if isinstance(begun, Verbatim):
+                    await forward(begun.taken(), scope, call, self._line)
+                elif isinstance(begun, SearchCall | TitleCall):
+                    await begun.answer(send)
+                else:
+                    await self._answer(*begun, call, send)
+            except LandlineError as error:
+                told = self._inbound.told_in_stream(error, call.exchange)
+                if told is None:
+                    raise
+                await refuse_in_stream(send, error, told, call.exchange)
 
-    async def _opening(self, body: bytes, call: Call) -> Opening | SearchCall | TitleCall:
-        conversation = await understood(body, call.exchange, self._line)
+    async def _begun(self, body: bytes, call: Call) -> tuple[Opening, Form] | SearchCall | TitleCall | Verbatim:
+        asked = await self._inbound.understood(body, call.exchange, self._line)
+        if isinstance(asked, Verbatim):
+            return asked
+        conversation = asked.conversation
+        own = self._answered_here(conversation, call) if isinstance(asked.form, MessagesForm) else None
+        if own is not None:
+            return own
+        opening = Opening(to_backend(conversation, call.exchange, self._line), call.exchange, self._line)
+        await opening.fit()
+        return opening, asked.form
+
+    def _answered_here(self, conversation: Conversation, call: Call) -> SearchCall | TitleCall | None:
+        """What is not, or not alone, for the backend to answer."""
         if conversation.web_search is not None:
             return SearchCall(conversation, call, self._line)
         if self._line.settings.models.local_titles and is_title_call(conversation):
             return TitleCall(conversation, call, self._line)
-        opening = Opening(to_backend(conversation, call.exchange, self._line), call.exchange, self._line)
-        await opening.fit()
-        return opening
+        return None
 
-    async def _stream(self, opening: Opening, call: Call, turn: Turn) -> None:
+    async def _answer(self, opening: Opening, form: Form, call: Call, send: Send) -> None:
+        with self._line.repeats.turn(call, opening.request, most=opening.most) as turn:
+            if call.exchange.stream:
+                await self._stream(opening, form, call, turn)
+            else:
+                await self._whole(opening, form, call, turn, send)
+
+    async def _stream(self, opening: Opening, form: Form, call: Call, turn: Turn) -> None:
         exchange, gateway = call.exchange, self._line.settings.gateway
-        encoder = MessagesEncoder(_head(exchange, opening))
+        encoder = form.encoder(exchange, opening)
 
         def behind_first() -> None:
             turn.spoke()
@@ -124,19 +149,18 @@ class MessagesProxy:
         assert isinstance(events[-1], ResponseEnd)
         return events[-1]
 
-    async def _whole(self, opening: Opening, call: Call, send: Send) -> None:
+    async def _whole(self, opening: Opening, form: Form, call: Call, turn: Turn, send: Send) -> None:
         exchange = call.exchange
-        with self._line.repeats.turn(call, opening.request, most=opening.most) as turn:
-            with waiting(exchange):
-                folded = await turn.come()
-            if folded is None:
-                folded = await read_whole(opening, call)
-                self._complete(opening, exchange, ResponseEnd(folded.stop_reason, folded.usage))
-            exchange.outcome = Outcome.COMPLETED
-            call.first_event()
-            turn.keep(folded)
-            opening.release()
-            await send_whole(send, 200, encode_message(folded, _head(exchange, opening)), whole_headers(exchange))
+        with waiting(exchange):
+            folded = await turn.come()
+        if folded is None:
+            folded = await read_whole(opening, call)
+            self._complete(opening, exchange, ResponseEnd(folded.stop_reason, folded.usage))
+        exchange.outcome = Outcome.COMPLETED
+        call.first_event()
+        turn.keep(folded)
+        opening.release()
+        await send_whole(send, 200, form.whole(folded, exchange, opening), whole_headers(exchange))
 
     def _complete(self, opening: Opening, exchange: Exchange, end: ResponseEnd) -> None:
         exchange.outcome, exchange.usage = Outcome.COMPLETED, end.usage
@@ -149,7 +173,7 @@ class Streamed(NamedTuple):
     opening: Opening
     call: Call
     turn: Turn
-    encoder: MessagesEncoder
+    encoder: AnswerEncoder
     delivery: Delivery
 
 
@@ -201,9 +225,3 @@ async def _pump(answer: UpstreamAnswer, reading: Reading, streamed: Streamed) ->
     if tally.end is None:
         raise failure(tally.error, opening)
     return tally.end
-
-
-def _head(exchange: Exchange, opening: Opening) -> MessageHead:
-    return MessageHead(
-        f"msg_{exchange.id[4:]}", exchange.model_asked, opening.estimate, opening.cleared, opening.prompt_scale
-    )

@@ -36,26 +36,37 @@ def to_backend(
 
 
 async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Conversation:
-    """The client's request, with the served model that answers it and its documents read. Raises LandlineError."""
-    notes = exchange.notes
-    wire, conversation = decode_request(body, notes, counting=counting, shelf=line.tools)
+    """A Messages request, with the served model that answers it and its documents read. Raises LandlineError."""
+    wire, conversation = decode_request(body, exchange.notes, counting=counting, shelf=line.tools)
     exchange.session = exchange.session or session_of_metadata(wire.metadata)
-    await line.know()
-    chosen = line.route(wire.model)
-    exchange.model_asked, exchange.model_served, exchange.route = wire.model, chosen.model, chosen.rule
+    return await served(conversation, exchange, line, counting=counting)
+
+
+async def served(conversation: Conversation, exchange: Exchange, line: Line, *, counting: bool = False) -> Conversation:
+    """The same request, with the served model that answers it and its documents read. Raises LandlineError."""
+    notes = exchange.notes
     exchange.stream = conversation.stream
-    if not chosen.model:
-        raise unavailable(line)
-    if line.settings.models.strict:
-        check_known(wire.model, chosen, line.backend.served)
-    conversation = msgspec.structs.replace(conversation, model=chosen.model)
-    known = line.backend_for(exchange).known(chosen.model)
+    model = await routed(conversation.model, exchange, line)
+    conversation = msgspec.structs.replace(conversation, model=model)
+    known = line.backend_for(exchange).known(model)
     if not counting:
         conversation = chosen_sampling(conversation, line.settings.sampling, known.family, known.dialect, notes)
     conversation = offered(conversation, searching=line.searcher is not None, notes=notes)
     if not has_unread(conversation):
         return conversation
     return await with_documents(conversation, line.documents, pictures=known.dialect.images is True, notes=notes)
+
+
+async def routed(asked: str, exchange: Exchange, line: Line) -> str:
+    """The served model for the name that a client asked for. Raises LandlineError where nothing is served."""
+    await line.know()
+    chosen = line.route(asked)
+    exchange.model_asked, exchange.model_served, exchange.route = asked, chosen.model, chosen.rule
+    if not chosen.model:
+        raise unavailable(line)
+    if line.settings.models.strict:
+        check_known(asked, chosen, line.backend.served)
+    return chosen.model
 
 
 def unavailable(line: Line) -> LandlineError:

@@ -55,9 +55,10 @@ def largest_parts(conversation: Conversation, *, bytes_per_token: float) -> tupl
     )
 
 
-def first_too_large(largest: tuple[Part, ...]) -> str:
-    """The alert for a first request that does not fit: nothing of it can be compacted."""
-    parts = "; ".join(f"{part.name} {part.tokens} tokens ({part.remedy})" for part in largest)
+def first_too_large(largest: tuple[Part, ...], *, remedies: bool = True) -> str:
+    """The alert for a first request that does not fit, which cannot be compacted. `remedies`: those of Claude Code."""
+    told = [f" ({part.remedy})" if remedies else "" for part in largest]
+    parts = "; ".join(f"{part.name} {part.tokens} tokens{remedy}" for part, remedy in zip(largest, told, strict=True))
     return f"the first request does not fit the window, and a first request cannot be compacted; most of it: {parts}"
 
 

@@ -10,8 +10,8 @@ from landline.protocols.openai_chat.dialect import Dialect
 from landline.protocols.openai_chat.stream import _usage
 from landline.protocols.openai_chat.wire import ChunkUsage
 from landline.server.delivery import Delivery
+from landline.server.inbound import _head
 from landline.server.opening import Opening
-from landline.server.proxy import _head
 from landline.upstream.client import _IDENTITY
 from landline.upstream.failures import Refusal
 from tests.failure_modes.ablation import Ablation
@@ -113,11 +113,11 @@ ABLATIONS = (
         "landline.upstream.client:_IDENTITY",
         _IDENTITY | {"accept-encoding": "gzip, br, zstd"},
     ),
-    Ablation("stream_own_ids", "each answer has an id of its own", "landline.server.proxy:_head", _one_id),
+    Ablation("stream_own_ids", "each answer has an id of its own", "landline.server.inbound:_head", _one_id),
     Ablation(
         "stream_asked_model",
         "the answer names the model asked for",
-        "landline.server.proxy:_head",
+        "landline.server.inbound:_head",
         _name_of_the_backend,
     ),
     Ablation(

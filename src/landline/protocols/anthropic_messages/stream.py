@@ -19,6 +19,7 @@ from landline.core.events import (
 from landline.core.fold import Answer
 from landline.core.model import Block, Cleared, Text, Thinking, ToolUse, Usage
 from landline.core.sse import frame
+from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.context_management import applied_edits
 
 # Stands where a vendor's signature would; clients send it back unchanged.
@@ -99,8 +100,8 @@ class MessagesEncoder:
             out.append(frame(b"message_delta", b'{"type":"message_delta",%b}' % delta))
         return b"".join(out)
 
-    def error(self, text: str, error_type: str) -> bytes:
-        body = {"type": "error", "error": {"type": error_type, "message": text}}
+    def error(self, error: LandlineError) -> bytes:
+        body = {"type": "error", "error": {"type": error.wire.anthropic_type, "message": error.for_client}}
         return frame(b"error", _write(body))
 
     def _start(self, usage: Usage | None, out: list[bytes]) -> None:

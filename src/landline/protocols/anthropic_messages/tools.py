@@ -6,13 +6,12 @@ gives out never refers to the request it came in: a stream that needs its tools 
 
 from __future__ import annotations
 
-from collections import deque
-
 import msgspec
 from msgspec import Raw, Struct, UnsetType
 
 from landline.core.exchange import Notes
 from landline.core.model import Tool, Tools, WebSearch
+from landline.core.shelf import Shelf
 from landline.core.tools import is_plain
 from landline.errors import ErrorKind, LandlineError
 from landline.protocols.anthropic_messages.server_tools import is_web_search, web_search
@@ -21,9 +20,6 @@ from landline.protocols.anthropic_messages.wire import WireTool
 _lists: msgspec.json.Decoder[list[WireTool] | None] = msgspec.json.Decoder(list[WireTool] | None)
 _QUOTE, _NULL = b'"n'  # how a JSON string, or null, begins
 _NO_DESCRIPTION = Raw(b'""')
-
-LISTS = 16  # kept at a time: each client has a few
-LARGEST_BYTES = 1024 * 1024  # of a list that is kept
 
 
 class Toolset(Struct, frozen=True):
@@ -34,25 +30,15 @@ class Toolset(Struct, frozen=True):
     dropped: tuple[str, ...] = ()
 
 
-class ToolShelf:
+class ToolShelf(Shelf[Toolset]):
     """The lists that were last seen."""
 
     def __init__(self) -> None:
-        self._known: deque[tuple[Raw, Toolset]] = deque(maxlen=LISTS)
+        super().__init__(read_tools)
 
     def toolset(self, written: Raw) -> Toolset:
         """Raises msgspec.ValidationError and LandlineError for what is no list of tools."""
-        for place, (known, found) in enumerate(self._known):
-            if known == written:  # of another length nearly always, or the same
-                if place:
-                    self._known.remove((known, found))
-                    self._known.appendleft((known, found))
-                return found
-        kept = Raw(bytes(written))
-        found = read_tools(kept)
-        if len(memoryview(kept)) <= LARGEST_BYTES:
-            self._known.appendleft((kept, found))
-        return found
+        return self.found(written)
 
 
 def read_tools(written: Raw) -> Toolset:

@@ -15,6 +15,7 @@ from msgspec import Raw
 
 from landline.core.exchange import Notes
 from landline.core.model import (
+    NO_FURTHER,
     Block,
     Conversation,
     Document,
@@ -68,6 +69,8 @@ def encode_request(
 ) -> bytes:
     """The body of `POST /v1/chat/completions`. Always a streamed request, except for counting prompts."""
     request = chat_request(conversation, dialect=dialect, notes=notes, stream=stream)
+    if conversation.further is not NO_FURTHER:
+        request = msgspec.structs.replace(request, **msgspec.structs.asdict(conversation.further))
     if placement != ANYWHERE:
         request = msgspec.structs.replace(request, id_slot=placement.slot, cache_salt=placement.salt)
     return _encode(request)

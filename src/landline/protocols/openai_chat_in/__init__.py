@@ -1,0 +1,1 @@
+"""OpenAI chat completions as clients speak it (OpenCode, Qwen Code, the SDKs)."""

@@ -1,0 +1,1 @@
+"""The OpenAI Responses API as clients speak it (Codex, the SDKs)."""
