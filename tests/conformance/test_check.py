@@ -348,7 +348,9 @@ def assert_true_of_a_tiny_model(verdict: Verdict, window: int) -> None:
     assert results["image"].passed is None
     assert results["cache"].passed, results["cache"].detail
     assert results["speed_1"].passed, results["speed_1"].detail
-    assert not any(result.cause in {"no_tool_parser", "wrong_tool_parser", "refused"} for result in results.values())
+    causes = {name: (result.cause, result.detail) for name, result in results.items()}
+    assert not [name for name, (cause, _) in causes.items() if cause in {"no_tool_parser", "wrong_tool_parser"}], causes
+    assert not [name for name, (cause, _) in causes.items() if cause == "refused"], causes
 
 
 @pytest.mark.embedded

@@ -304,7 +304,7 @@ async def test_headers_that_trickle_do_not_move_the_deadline(client: GatewayClie
         began = time.monotonic()
         writer.write(b"POST /v1/messages HTTP/1.1\r\n")
         for number in range(40):
-            if reader.at_eof():
+            if reader.at_eof() or writer.is_closing():  # a reset shows only in what is written
                 break
             writer.write(b"x-header-%d: 1\r\n" % number)
             await asyncio.sleep(0.05)
