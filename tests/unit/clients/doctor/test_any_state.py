@@ -164,7 +164,7 @@ EDITORS = st.builds(
     st.booleans(),
 )
 LOGS = st.lists(
-    st.sampled_from([BEGIN, UP, "canary ", "\n", "estimated maximum model length is 9", "invalid tool call parser: a"])
+    st.sampled_from([BEGIN, UP, "canary ", "\n", "estimated maximum model length is 9", "invalid tool call parser: a "])
 ).map("".join)
 VERSIONS = st.sampled_from([(), (2, 1, 100), (2, 1, 197), (2, 1, 329), (3, 0, 0)])
 
