@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.auth import check_host
-from landline.server.answer import refuse
+from landline.server.answer import OPENAI_PATHS, refuse
 from landline.server.asgi import AnswerBegun, Receive, Scope, Send, header
 from landline.server.line import Line, new_exchange
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_WITHOUT_VERSION = frozenset(("/chat/completions", "/responses", "/completions", "/embeddings", "/models"))
+_WITHOUT_VERSION = frozenset(path.removeprefix("/v1") for path in (*OPENAI_PATHS, "/v1/models"))
 
 log = logging.getLogger("landline")
 

@@ -42,18 +42,17 @@ from landline.protocols.openai_chat_in.wire import (
 from landline.protocols.openai_client.media import file, picture
 from landline.protocols.openai_client.reading import (
     LARGEST_INTEGER,
+    ROLES,
     arguments_of,
     check_model,
     invalid,
     limit_of,
-    placed,
     read_body,
 )
-from landline.protocols.openai_client.tools import Toolset, chosen, custom_call
+from landline.protocols.openai_client.tools import Toolset, chosen, custom_call, toolset_of
 
 _requests = msgspec.json.Decoder(WireRequest)
 
-_ROLES = {role.value: role for role in Role} | {"developer": Role.SYSTEM}
 _KNOWN = frozenset(WireRequest.__struct_fields__)
 # What changes nothing of an answer here.
 _ASIDE = frozenset(("store", "user", "metadata", "service_tier", "safety_identifier"))
@@ -82,7 +81,7 @@ def decode_request(body: bytes, notes: Notes, *, shelf: Shelf[Toolset] | None = 
         raise invalid("messages: at least one message is required.")
     if not isinstance(wire.functions, UnsetType) and bytes(wire.functions) not in (b"null", b"[]"):
         raise invalid("functions: this old form is not understood.", hint="Send `tools`.")
-    toolset = _toolset(wire.tools, shelf or tool_shelf())
+    toolset = toolset_of(wire.tools, shelf or tool_shelf())
     conversation = _conversation(wire, toolset, notes)
     unknown = sorted(name[:60] for name in members.keys() - _KNOWN - _ASIDE if bytes(members[name]) != b"null")
     if wire.n is not None and wire.n != 1:
@@ -98,15 +97,6 @@ def note_unknown(request: ChatRequest, notes: Notes) -> None:
         raise invalid("n: one answer at a time.", hint="Send the request as often as you want answers.")
     for name in (*request.unknown, *request.toolset.dropped):
         notes.drop(name)
-
-
-def _toolset(written: Raw | UnsetType, shelf: Shelf[Toolset]) -> Toolset:
-    if isinstance(written, UnsetType):
-        return Toolset()
-    try:
-        return shelf.found(written)
-    except msgspec.ValidationError as error:
-        raise invalid(placed(str(error), "tools")) from None
 
 
 def _conversation(wire: WireRequest, toolset: Toolset, notes: Notes) -> Conversation:
@@ -178,7 +168,7 @@ def _messages(written: list[WireMessage], notes: Notes) -> tuple[Message, ...]:
         if results:
             out.append(Message(Role.USER, tuple(results)))
             results = []
-        role = _ROLES.get(message.role)
+        role = ROLES.get(message.role)
         if role is None:
             known = "user, assistant, tool, system or developer"
             raise invalid(f"{place}.role: must be {known}, not {message.role[:60]!r}.")

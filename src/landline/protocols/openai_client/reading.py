@@ -10,11 +10,13 @@ from msgspec import Raw, UnsetType
 from landline.core.exchange import Notes
 from landline.core.json_text import without_half_surrogates
 from landline.core.lenient_json import UNREAD, read_json, read_lenient
+from landline.core.model import Role
 from landline.errors import ErrorKind, LandlineError
 
 Body = TypeVar("Body")
 
 LONGEST_NAME = 512  # of a model; it stands in logs and headers
+ROLES = {role.value: role for role in Role} | {"developer": Role.SYSTEM}  # of messages, as these clients name them
 LARGEST_INTEGER = 2**53  # beyond it, JSON parsers disagree about what a number is
 
 _members = msgspec.json.Decoder(dict[str, Raw])

@@ -15,8 +15,9 @@ from msgspec import Raw, Struct, UnsetType
 from landline.core.exchange import Notes
 from landline.core.lenient_json import read_json
 from landline.core.model import Tool, ToolChoice, Tools, ToolUse
+from landline.core.shelf import Shelf
 from landline.core.tools import is_plain
-from landline.protocols.openai_client.reading import invalid, member, text_of
+from landline.protocols.openai_client.reading import invalid, member, placed, text_of
 
 ANY_OBJECT = Raw(b'{"type":"object","properties":{}}')
 ONE_TEXT = Raw(
@@ -54,6 +55,16 @@ class Toolset(Struct, frozen=True):
         """Whether the tool that the model knows by that name takes one text."""
         told = self.told.get(name)
         return told is not None and told.custom
+
+
+def toolset_of(written: Raw | UnsetType, shelf: Shelf[Toolset]) -> Toolset:
+    """The tools of a request, which nearly always were read before. Raises LandlineError (invalid_request)."""
+    if isinstance(written, UnsetType):
+        return Toolset()
+    try:
+        return shelf.found(written)
+    except msgspec.ValidationError as error:
+        raise invalid(placed(str(error), "tools")) from None
 
 
 class Collected:

@@ -28,14 +28,14 @@ from landline.core.model import (
 from landline.core.shelf import Shelf
 from landline.protocols.openai_client.media import file, picture
 from landline.protocols.openai_client.reading import (
+    ROLES,
     arguments_of,
     check_model,
     invalid,
     limit_of,
-    placed,
     read_body,
 )
-from landline.protocols.openai_client.tools import Toolset, chosen, custom_call
+from landline.protocols.openai_client.tools import Toolset, chosen, custom_call, toolset_of
 from landline.protocols.openai_responses.reasoning import ASKED_SEALED, OWN_WORDS, SUMMARY, Style, thought
 from landline.protocols.openai_responses.tools import read_tools
 from landline.protocols.openai_responses.wire import (
@@ -48,7 +48,6 @@ from landline.protocols.openai_responses.wire import (
 
 _requests = msgspec.json.Decoder(WireRequest)
 
-_ROLES = {role.value: role for role in Role} | {"developer": Role.SYSTEM}
 _KNOWN = frozenset(WireRequest.__struct_fields__)
 # What changes nothing of an answer here.
 _ASIDE = frozenset(("store", "stream_options", "user", "safety_identifier", "service_tier", "client_metadata"))
@@ -76,7 +75,7 @@ def decode_request(body: bytes, notes: Notes, *, shelf: Shelf[Toolset] | None = 
     _nothing_kept(wire)
     for field in members.keys() - _KNOWN - _ASIDE:
         notes.drop(field[:60])
-    toolset = _toolset(wire.tools, shelf or tool_shelf())
+    toolset = toolset_of(wire.tools, shelf or tool_shelf())
     for tool in toolset.dropped:
         notes.drop(tool)
     conversation = _conversation(wire, toolset, notes)
@@ -103,15 +102,6 @@ def _nothing_kept(wire: WireRequest) -> None:
     for field in ("conversation", "prompt"):
         if bytes(getattr(wire, field) or b"null") != b"null":
             raise invalid(f"{field}: landline keeps none.", hint="Send everything in `input` and `instructions`.")
-
-
-def _toolset(written: Raw | UnsetType, shelf: Shelf[Toolset]) -> Toolset:
-    if isinstance(written, UnsetType):
-        return Toolset()
-    try:
-        return shelf.found(written)
-    except msgspec.ValidationError as error:
-        raise invalid(placed(str(error), "tools")) from None
 
 
 def _conversation(wire: WireRequest, toolset: Toolset, notes: Notes) -> Conversation:
@@ -211,7 +201,7 @@ class _Input:
         return tuple(self._messages)
 
     def _take_message(self, item: WireItem, place: str) -> None:
-        role = _ROLES.get(item.role)
+        role = ROLES.get(item.role)
         if role is None:
             raise invalid(f"{place}.role: must be user, assistant, system or developer, not {item.role[:60]!r}.")
         blocks = _parts(item.content, f"{place}.content", self._notes)
