@@ -92,7 +92,7 @@ async def test_row_6_11_a_router_behind_the_gateway_is_told_the_session() -> Non
         async with gateway_to(server.url) as client:
             await client.messages(headers={SESSION: BEGINNING})
             await client.messages()
-        async with gateway_to(server.url, backend={"session_header": ""}) as client:
+        async with gateway_to(server.url, backend={"session_headers": ()}) as client:
             await client.messages(headers={SESSION: BEGINNING})
         told = [request.headers.get("x-session-id") for request in server.chats]
         assert told == [BEGINNING, None, None]

@@ -8,7 +8,7 @@ from landline.core.events import ResponseEnd
 from landline.core.exchange import Exchange
 from landline.core.fold import Answer
 from landline.errors import LandlineError
-from landline.policy.affinity import session_name
+from landline.policy.identity import session_name
 from landline.protocols.openai_client.reading import invalid
 from landline.protocols.openai_responses.errors import told_in_stream
 from landline.protocols.openai_responses.keeping import conversation_so_far, read_items, with_input

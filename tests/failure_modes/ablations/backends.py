@@ -43,7 +43,7 @@ ABLATIONS = (
     Ablation(
         "session_of_metadata",
         "the session in the metadata",
-        "landline.policy.affinity:session_of_metadata",
+        "landline.policy.identity:session_of_metadata",
         _no_session,
     ),
     Ablation("next_replica", "a replica that is gone is left", "landline.server.line:Line.after_failure", _gives_up),
