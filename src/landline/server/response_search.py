@@ -29,7 +29,7 @@ from landline.server.line import Line
 from landline.server.opening import Opening
 from landline.server.reading import Reading, failure
 from landline.server.understanding import to_backend
-from landline.server.waiting import waiting
+from landline.server.waiting import Waiting
 from landline.server.web_search import looked_up
 from landline.transforms.continuation import Continuation
 from landline.transforms.hosted_calls import TakeCalls
@@ -191,7 +191,7 @@ class SearchedResponse:
                 self._delivery.when_drained(answer.resume)
             return bool(ends)
 
-        with waiting(self._exchange):
+        with Waiting(self._exchange):
             await answer.pour(take)
         if isinstance(end := ends[0], ResponseEnd):
             return end
