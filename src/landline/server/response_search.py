@@ -168,8 +168,11 @@ class SearchedResponse:
             end = await self._poured(answer, reading, opening, encoder)
             if reading.decoder.over:
                 await answer.finish()
+        if self._exchange.usage is None:  # the times of the record are those of the first round
+            opening.learn(end.usage)
+        else:
+            opening.forget()
         self._count(end.usage)
-        opening.learn(end.usage)
         return _Round(end, [query_in(arguments) for arguments in taking.taken], taking.others)
 
     async def _poured(
