@@ -20,7 +20,8 @@ HEADER_NAME = (
     r"(?!(?i:authorization|x-api-key|cookie|host|connection|transfer-encoding|content-[a-z]+|accept-encoding)$)"
     r"[A-Za-z0-9][A-Za-z0-9-]{0,63}"
 )
-HeaderName = Annotated[str, Meta(pattern=f"^{HEADER_NAME}$")]
+END = r"$(?!\n)"  # `$` alone would let a line's end follow
+HeaderName = Annotated[str, Meta(pattern=f"^{HEADER_NAME}{END}")]
 # An empty key would let in a client that sends an empty header.
 GatewayKey = Annotated[str, Meta(min_length=1, extra={"secret": True})]
 
@@ -64,7 +65,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     agent_header: Annotated[
         str,
         Meta(
-            pattern=f"^({HEADER_NAME})?$",
+            pattern=f"^({HEADER_NAME})?{END}",
             description="Header that tells the backend which subagent of the session asks; empty tells nothing.",
         ),
     ] = "x-claude-code-agent-id"

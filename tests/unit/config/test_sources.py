@@ -533,7 +533,9 @@ def values_of(shape: inspect.Type) -> st.SearchStrategy[Any]:
         inspect.IntType: lambda s: st.integers(s.ge, s.le if s.le is not None else 2**63 - 1),
         inspect.BoolType: lambda s: st.booleans(),
         inspect.FloatType: lambda s: st.floats(s.ge if s.gt is None else s.gt, s.le, exclude_min=s.gt is not None),
-        inspect.StrType: lambda s: st.text(min_size=s.min_length or 0, max_size=20),
+        inspect.StrType: lambda s: (
+            st.from_regex(s.pattern) if s.pattern else st.text(min_size=s.min_length or 0, max_size=20)
+        ),
         inspect.LiteralType: lambda s: st.sampled_from(s.values),
         inspect.VarTupleType: lambda s: st.lists(values_of(s.item_type), max_size=3),
         inspect.DictType: lambda s: st.dictionaries(values_of(s.key_type), values_of(s.value_type), max_size=3),

@@ -63,7 +63,7 @@ def test_the_names_are_those_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Authorization", "x-api-key", "a b", "x\r\ny", "", "content-length", "Host", "x" * 65]
+    "name", ["Authorization", "x-api-key", "a b", "x\r\ny", "", "content-length", "Host", "x" * 65, "x\n"]
 )
 def test_a_name_that_would_break_a_request_is_no_setting(name: str) -> None:
     with pytest.raises(msgspec.ValidationError):
