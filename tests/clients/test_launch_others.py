@@ -159,7 +159,8 @@ async def test_the_users_own_settings_stay_as_they_are(launcher: Launcher):
             '[model_providers.other]\nname = "other"\nbase_url = "http://127.0.0.1:9/v1"\nwire_api = "responses"\n'
         },
         "opencode": {
-            ".config/opencode/opencode.jsonc": '{\n  "$schema": "https://opencode.ai/config.json",\n  // mine\n  "model": "anthropic/claude",\n'
+            ".config/opencode/opencode.jsonc": '{\n  "$schema": "https://opencode.ai/config.json",\n  // mine\n'
+            '  "model": "anthropic/claude",\n'
             '  "enabled_providers": ["anthropic"], "share": "auto",\n}\n'
         },
         "qwen": {

@@ -105,14 +105,17 @@ def config_files(*, home: Path, cwd: Path, environ: Mapping[str, str]) -> list[P
     return files
 
 
-def read_documents(files: Iterable[Path]) -> list[dict[str, object]]:
-    """Those that can be read; of a broken one the client speaks itself."""
+def read_documents(files: Iterable[Path], *, strict: bool = False) -> list[dict[str, object]]:
+    """Those that can be read; of a broken one the client speaks itself. Raises SettingsError for it where `strict`."""
     documents: list[dict[str, object]] = []
     for file in files:
         try:
             documents.append(decoded(read_small(file).decode("utf-8-sig")))
-        except (OSError, ValueError, RecursionError):
+        except (FileNotFoundError, NotADirectoryError):
             continue
+        except (OSError, ValueError, RecursionError):
+            if strict:
+                raise SettingsError(f"{file} cannot be read.", hint="Correct it by hand.") from None
     return documents
 
 
