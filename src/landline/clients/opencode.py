@@ -21,6 +21,7 @@ from landline.clients.openai_launch import KEY_VARIABLE, PROVIDER, output_limit
 from landline.errors import SettingsError
 
 CONTENT = "OPENCODE_CONFIG_CONTENT"
+SCHEMA = "https://opencode.ai/config.json"
 FIRST_REQUEST = 8_000  # tokens, about: 34 KB
 QUIET = {"OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1"}
 OFF = "the list of models (models.opencode.ai), updates, sharing of sessions"

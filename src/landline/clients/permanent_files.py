@@ -60,7 +60,7 @@ def codex_changes(target: Target, places: Places, *, instructions: str) -> tuple
         after = with_settings(text, tables, written=written).encode()
     except ValueError as error:
         lines = "; ".join(f"{name} = {value}" for name, value in written.items())
-        raise SettingsError(f"{file} is {error}.", hint=f"Set these yourself: {lines}") from None
+        raise SettingsError(f"{file} cannot be edited: {error}.", hint=f"Set these yourself: {lines}") from None
     changes = [Change(file, before, after)]
     if instructions:
         content = json.dumps(codex.catalogue(target, instructions), indent=1).encode() + b"\n"
@@ -78,6 +78,8 @@ def opencode_changes(target: Target, places: Places, *, project: bool) -> tuple[
     if not target.token:
         provider["options"] = {"baseURL": openai_launch.base_url(target), "apiKey": _ANY_KEY}
     members: list[Member] = [((name,), value) for name, value in chosen.items() if name != "provider"]
+    if not any(one.get("$schema") for one in opencode.read_documents([file])):
+        members.insert(0, (("$schema",), opencode.SCHEMA))  # the client would add it, and the file be another one
     return json_changes(file, [*members, (("provider", opencode.PROVIDER), provider)])
 
 
@@ -86,7 +88,7 @@ def qwen_changes(target: Target, places: Places, *, project: bool) -> tuple[Chan
     file = qwen_code.user_file(places.home, places.environ)
     file = places.cwd / ".qwen" / "settings.json" if project else file
     theirs = next(iter(opencode.read_documents([file])), cast("dict[str, object]", {}))
-    members: list[Member] = []
+    members: list[Member] = [] if file.exists() else [(("$version",), qwen_code.FORMAT)]
     for table, keys in qwen_code.permanent(target).items():
         kept = objects(theirs.get(table))
         for key, value in keys.items():

@@ -23,6 +23,7 @@ from landline.clients.opencode import merged, read_documents
 
 SYSTEM_FILE, SYSTEM_DEFAULTS = "QWEN_CODE_SYSTEM_SETTINGS_PATH", "QWEN_CODE_SYSTEM_DEFAULTS_PATH"
 OUTPUT = "QWEN_CODE_MAX_OUTPUT_TOKENS"
+FORMAT = 4  # of its settings files; it rewrites one that does not say so
 FIRST_REQUEST = 18_000  # tokens, about: 77 KB
 COMPACTS_AT = 0.7  # of the window; its own default
 OFF = "the vendor's usage statistics (aliyuncs.com), telemetry and updates"

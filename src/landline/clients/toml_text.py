@@ -30,9 +30,16 @@ def with_settings(text: str, wanted: Settings, *, written: Mapping[str, str]) ->
     for table, keys in wanted.items():
         for key in keys:
             edited = _with_key(edited, table, key, written[_dotted(table, key)])
-    if tomllib.loads(edited) != expected:
+    if _read(edited) != expected:
         raise ValueError("laid out in a way that was not foreseen")
     return edited.replace("\n", newline)
+
+
+def _read(text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except ValueError:  # a table that stands there in another form: then it would stand there twice
+        return {}
 
 
 def _dotted(table: str, key: str) -> str:
