@@ -24,7 +24,7 @@ from landline.core.model import (
 from landline.errors import ErrorKind, LandlineError
 from landline.protocols.openai_client.tools import Told
 from landline.protocols.openai_responses.reasoning import OWN_WORDS, SUMMARY, seal
-from landline.protocols.openai_responses.request import ResponsesRequest, decode_request, tool_shelf
+from landline.protocols.openai_responses.request import NO_SEARCHER, ResponsesRequest, decode_request, tool_shelf
 
 OBJECT = {"type": "object", "properties": {"cmd": {"type": "string"}}}
 EXEC = {"type": "function", "name": "exec_command", "description": "Runs", "strict": False, "parameters": OBJECT}
@@ -133,7 +133,7 @@ def test_tools_are_flattened_and_hosted_ones_left_out() -> None:
         "multi_agent_v1__spawn_agent": Told("spawn_agent", "multi_agent_v1"),
         "apply_patch": Told("apply_patch", custom=True),
     }
-    assert notes.dropped == ["tool web_search (runs on the vendor's servers)"]
+    assert notes.dropped == [NO_SEARCHER]
 
 
 def test_a_flattened_name_that_is_taken() -> None:
