@@ -294,6 +294,9 @@ class _Input:
             self.message(role, blocks)
 
     def _take_search(self, item: WireItem) -> None:
+        if "query" not in (item.action or {}):  # a page that another server opened, and told nothing of
+            self._notes.drop(f"item {item.type}")
+            return
         self.searches += 1
         self._searched = f"search_{self.searches}"
         name = self.toolset.search_name or TOOL.name
