@@ -1,0 +1,74 @@
+"""Which host is what for, and the setting that turns it off. Pure data.
+
+Each row names where it was seen; what a client's user, its plugins, MCP servers, hooks and commands connect to is in no
+table, and is told as that. `claude`: 2.1.197 and 2.1.329. `codex`: 0.169.0. `opencode`: 1.18.33. `qwen`: 0.15.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+UNKNOWN = "not the client's own that we know of: a command, a tool, a plugin or an MCP server"
+BY_LAUNCH = "landline launch has it off"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """`host`, or with a leading dot a domain and all below it; `off` is the setting, empty where there is none."""
+
+    host: str
+    purpose: str
+    off: str = ""
+
+    def covers(self, host: str) -> bool:
+        return f".{host}".endswith(self.host) if self.host.startswith(".") else host == self.host
+
+
+_QUIET = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"
+_NO_MARKETPLACE = "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL=1"
+_NO_ANALYTICS = "[analytics] enabled = false in config.toml"
+_NO_PROBE = "permissions.deny WebFetch, or skipWebFetchPreflight in settings.json"
+
+KNOWN: Mapping[str, tuple[Fact, ...]] = {
+    "claude": (
+        Fact(
+            "api.anthropic.com",
+            "the vendor's service: feature flags and telemetry; WebFetch asks it whether a site is safe",
+            f"{_QUIET}; for WebFetch {_NO_PROBE}",
+        ),
+        Fact(
+            "platform.claude.com", "the vendor's login check, with an API key on a fresh home", "ANTHROPIC_AUTH_TOKEN"
+        ),
+        Fact("downloads.claude.ai", "updates and the official list of plugins", f"{_QUIET} and {_NO_MARKETPLACE}"),
+        Fact("raw.githubusercontent.com", "release notes", _QUIET),
+        Fact("github.com", "the official list of plugins", _NO_MARKETPLACE),
+        Fact(".npmjs.org", "the search for updates", _QUIET),
+        Fact(".datadoghq.com", "telemetry (reported, not seen)", _QUIET),
+        Fact(".sentry.io", "error reports (reported, not seen)", _QUIET),
+        Fact(".statsig.com", "feature flags (reported, not seen)", _QUIET),
+    ),
+    "codex": (
+        Fact("chatgpt.com", "the vendor's service: plugins and remote settings", _NO_ANALYTICS),
+        Fact("ab.chatgpt.com", "telemetry", _NO_ANALYTICS),
+        Fact("api.github.com", "the search for updates", _NO_ANALYTICS),
+        Fact("github.com", "the vendor's list of plugins and skills"),
+        Fact("api.openai.com", "the vendor's service"),
+    ),
+    "opencode": (
+        Fact("models.opencode.ai", "the list of models and their windows", "OPENCODE_DISABLE_MODELS_FETCH=1"),
+        Fact("models.dev", "the list of models and their windows", "OPENCODE_DISABLE_MODELS_FETCH=1"),
+        Fact(".npmjs.org", "packages of providers and plugins, and updates", "autoupdate: false in opencode.json"),
+        Fact("opencode.ai", "sharing and the vendor's service", 'share: "disabled" in opencode.json'),
+    ),
+    "qwen": (
+        Fact(".rum.aliyuncs.com", "usage statistics", "usageStatisticsEnabled: false in settings.json"),
+        Fact(".npmjs.org", "the search for updates", "enableAutoUpdate: false in settings.json"),
+    ),
+}
+
+
+def fact(client: str, host: str) -> Fact:
+    """What is known of that host for that client; what nothing is known of says so."""
+    found = next((one for one in KNOWN.get(client, ()) if one.covers(host)), None)
+    return found or Fact(host, UNKNOWN)
