@@ -38,7 +38,7 @@ class Opened:
 
 async def opened(asked: Asked, law: Law, proxies: UsersProxies) -> Opened:
     """Raises UnreachableError and NotAllowedError."""
-    through = proxies.towards(asked.to, tunnel=asked.is_tunnel) if not law.is_gateway(asked.to) else None
+    through = proxies.towards(asked.to, tunnel=asked.is_tunnel)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             if through is None:

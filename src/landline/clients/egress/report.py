@@ -85,6 +85,8 @@ class Tried:
     def lines(self) -> list[str]:
         """The whole receipt: what the mode holds, then one line for each destination with what it is for."""
         found = [f"network, {self.mode}: {HOLDS[self.mode]}"]
+        if self.mode is Mode.OPEN:
+            return found
         if not self.attempts:
             return [*found, "  no attempt beside the gateway"]
         rows = list(_ordered(self.by_destination))
