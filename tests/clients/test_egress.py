@@ -150,7 +150,7 @@ async def test_audit_lists_what_went_out_through_the_users_own_proxy(verb: Verb)
     assert own.asked == ["GET http://example.test:80/a", "GET http://example.test:80/b"]
     assert all("Proxy-Authorization: Basic bWU6czNjcmV0" in head for head in own.heads)
     assert [BODY.decode() in result for result in results(backend)] == [True, True]
-    assert "landline: network: allowed  example.test:80" in err
+    assert "landline: network: allowed example.test:80" in err
     assert "example.test:80  2 allowed  not the client's own that we know of" in err
     assert "s3cret" not in err
     [row] = json.loads(report.read_text())["destinations"]
@@ -169,7 +169,7 @@ async def test_proxy_only_refuses_in_words_and_lets_the_named_host_through(verb:
     assert code == 0, err
     assert own.asked == ["GET http://good.test:80/"]
     refused, got = results(backend)
-    assert "HTTP Error 403" in refused
+    assert "HTTPError 403" in refused
     assert BODY.decode() in got
     assert "other.test:80  1 refused" in err
     assert "good.test:80   1 allowed" in err
@@ -188,7 +188,7 @@ async def test_lock_lets_a_named_host_through_and_no_other(verb: Verb):
     assert code == 0, err
     assert own.asked == ["GET http://good.test:80/"]
     assert BODY.decode() in results(backend)[0]
-    assert "HTTP Error 403" in results(backend)[1]
+    assert "HTTPError 403" in results(backend)[1]
 
 
 async def test_by_default_one_line_and_none_when_nothing_was_tried(verb: Verb):
