@@ -219,7 +219,7 @@ async def test_under_lock_the_clients_own_screen_works(verb: Verb):
         env = verb.environ({"IS_SANDBOX": "1"})
         async with on_screen(argv, env=env, cwd=verb.home) as screen:
             await screen.shows("enforced by the kernel")
-            await screen.shows("? for shortcuts", timeout_s=60)
+            await screen.shows("accept edits on")
             screen.type("hello")
             await screen.shows("hello")
             screen.type("\r")
