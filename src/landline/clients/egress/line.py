@@ -14,14 +14,13 @@ from landline.clients.child import run_client
 from landline.clients.egress import lock
 from landline.clients.egress.destinations import HTTP_PORT, HTTPS_PORT, Destination, Law, Mode, destination, rules
 from landline.clients.egress.proxy import Proxy
-from landline.clients.egress.relay import forwarding
+from landline.clients.egress.relay import BACKLOG, forwarding
 from landline.clients.egress.report import Tried
 from landline.clients.egress.sockets import without_sockets
 from landline.clients.egress.variables import UsersProxies, leading_to, users_proxies
 from landline.errors import SettingsError
 
 _LOCKED_PROXY_PORT = 3128  # nobody else listens in the namespace; another one where the gateway has this
-_BACKLOG = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +124,7 @@ async def opened(
         forced = leading_to(_locked_port(gateway), credential=credential, exceptions=exceptions)
         yield Line(plan=plan, proxy=proxy, forced=forced, keep=keep)
     else:
-        listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
+        listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         port = listener.getsockname()[1]
         async with proxy.serve(listener):
             forced = leading_to(port, credential=credential, exceptions=exceptions)

@@ -12,6 +12,7 @@ from landline.clients.egress.destinations import Destination
 
 CHUNK = 65_536  # bytes of one read
 MOST_CONNECTIONS = 512
+BACKLOG = 512  # connections that wait to be accepted
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
@@ -55,7 +56,7 @@ async def serving(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, sock=listener, backlog=limit)
+    server = await asyncio.start_server(accept, sock=listener, backlog=BACKLOG)
     try:
         yield
     finally:
