@@ -100,5 +100,5 @@ async def _tunnelled(connection: Connection, to: Destination, credential: str) -
         raise UnreachableError(HTTPStatus.BAD_GATEWAY, "your own proxy gave no answer.") from error
     status = head.split(b" ", 2)[1:2]
     if len(head) > LONGEST_HEAD or status != [b"200"]:
-        code = status[0].decode(errors="replace")[:3] if status else "nothing"
-        raise UnreachableError(HTTPStatus.BAD_GATEWAY, f"your own proxy answered {code}.")
+        told = status[0].decode() if status and status[0].isdigit() and len(status[0]) == 3 else "no HTTP"
+        raise UnreachableError(HTTPStatus.BAD_GATEWAY, f"your own proxy answered {told}.")
