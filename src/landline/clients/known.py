@@ -62,4 +62,43 @@ CLAUDE = KnownClient(
     variables="landline.clients.claude_launch:users_variables",
 )
 
-CLIENTS = {client.name: client for client in (CLAUDE,)}
+CODEX = KnownClient(
+    name="codex",
+    title="Codex",
+    command="codex",
+    package="@openai/codex",
+    tested=("0.169.0",),
+    program=("@openai/codex-*/vendor/*/bin/codex",),
+    launcher="landline.clients.codex_launch:Codex",
+    space=900_000_000,
+    quiet=(("CODEX_HOME", "{folder}"),),
+    offline="it wants no login of its vendor's where config.toml names another provider",
+)
+
+OPENCODE = KnownClient(
+    name="opencode",
+    title="OpenCode",
+    command="opencode",
+    package="opencode-ai",
+    tested=("1.18.33",),
+    program=("opencode-*/bin/opencode",),
+    launcher="landline.clients.opencode:OpenCode",
+    space=800_000_000,
+    private=(".opencode/bin/opencode",),
+    quiet=tuple((f"XDG_{kind}_HOME", "{folder}") for kind in ("CONFIG", "DATA", "CACHE", "STATE")),
+)
+
+QWEN = KnownClient(
+    name="qwen",
+    title="Qwen Code",
+    command="qwen",
+    package="@qwen-code/qwen-code",
+    tested=("0.15.10",),
+    program=("@qwen-code/qwen-code/cli.js",),
+    launcher="landline.clients.qwen_code:QwenCode",
+    space=200_000_000,
+    script=True,
+    quiet=(("QWEN_HOME", "{folder}"),),
+)
+
+CLIENTS = {client.name: client for client in (CLAUDE, CODEX, OPENCODE, QWEN)}
