@@ -10,24 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 UNKNOWN = "not the client's own that we know of: a command, a tool, a plugin or an MCP server"
-BY_LAUNCH = "landline launch has it off"
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`host`, or with a leading dot a domain and all below it; `off` is the setting, empty where there is none."""
+    """`host`, `.domain` for all below it too, `name.` for all that begin so. `off` is the setting; empty: none known."""
 
     host: str
     purpose: str
     off: str = ""
 
     def covers(self, host: str) -> bool:
+        if self.host.endswith("."):
+            return host.startswith(self.host)
         return f".{host}".endswith(self.host) if self.host.startswith(".") else host == self.host
 
 
 _QUIET = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"
 _NO_MARKETPLACE = "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL=1"
-_NO_ANALYTICS = "[analytics] enabled = false in config.toml"
+_NO_ANALYTICS = "analytics.enabled = false"
 _NO_PROBE = "permissions.deny WebFetch, or skipWebFetchPreflight in settings.json"
 
 KNOWN: Mapping[str, tuple[Fact, ...]] = {
@@ -43,27 +44,29 @@ KNOWN: Mapping[str, tuple[Fact, ...]] = {
         Fact("downloads.claude.ai", "updates and the official list of plugins", f"{_QUIET} and {_NO_MARKETPLACE}"),
         Fact("raw.githubusercontent.com", "release notes", _QUIET),
         Fact("github.com", "the official list of plugins", _NO_MARKETPLACE),
-        Fact(".npmjs.org", "the search for updates", _QUIET),
+        Fact("registry.", "the search for updates", _QUIET),
         Fact(".datadoghq.com", "telemetry (reported, not seen)", _QUIET),
         Fact(".sentry.io", "error reports (reported, not seen)", _QUIET),
         Fact(".statsig.com", "feature flags (reported, not seen)", _QUIET),
     ),
     "codex": (
-        Fact("chatgpt.com", "the vendor's service: plugins and remote settings", _NO_ANALYTICS),
-        Fact("ab.chatgpt.com", "telemetry", _NO_ANALYTICS),
-        Fact("api.github.com", "the search for updates", _NO_ANALYTICS),
-        Fact("github.com", "the vendor's list of plugins and skills"),
-        Fact("api.openai.com", "the vendor's service"),
+        Fact("chatgpt.com", "the vendor's service: settings and plugins from afar", _NO_ANALYTICS),
+        Fact("ab.chatgpt.com", "analytics", _NO_ANALYTICS),
+        Fact("api.github.com", "the look for updates", "check_for_update_on_startup = false"),
+        Fact("github.com", "the vendor's list of plugins", "features.plugins = false, where you use none"),
+        Fact("api.openai.com", "the vendor's service: another provider than landline's is in force", "model_provider"),
     ),
     "opencode": (
         Fact("models.opencode.ai", "the list of models and their windows", "OPENCODE_DISABLE_MODELS_FETCH=1"),
         Fact("models.dev", "the list of models and their windows", "OPENCODE_DISABLE_MODELS_FETCH=1"),
-        Fact(".npmjs.org", "packages of providers and plugins, and updates", "autoupdate: false in opencode.json"),
-        Fact("opencode.ai", "sharing and the vendor's service", 'share: "disabled" in opencode.json'),
+        Fact("registry.", "the package of its plugin folder, and those of providers and plugins of your own"),
+        Fact("api.github.com", "language servers", "OPENCODE_DISABLE_LSP_DOWNLOAD=1"),
+        Fact("github.com", "language servers", "OPENCODE_DISABLE_LSP_DOWNLOAD=1"),
+        Fact("opencode.ai", "sharing of sessions, and the vendor's service", 'share: "disabled"'),
     ),
     "qwen": (
-        Fact(".rum.aliyuncs.com", "usage statistics", "usageStatisticsEnabled: false in settings.json"),
-        Fact(".npmjs.org", "the search for updates", "enableAutoUpdate: false in settings.json"),
+        Fact(".rum.aliyuncs.com", "usage statistics", "privacy.usageStatisticsEnabled: false"),
+        Fact("registry.", "the look for updates", "general.enableAutoUpdate: false"),
     ),
 }
 

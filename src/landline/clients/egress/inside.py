@@ -46,7 +46,7 @@ def _become(argv: list[str], env: dict[str, str]) -> int:
     if not argv:
         return 0
     try:
-        os.execve(argv[0], argv, env)  # noqa: S606 - the client, with the arguments that its user gave
+        os.execvpe(argv[0], argv, env)  # noqa: S606 - the client, with the arguments that its user gave
     except OSError as error:
         sys.stderr.write(f"landline: {argv[0]} could not be started: {error.strerror}.\n")
     return EXIT_REFUSED

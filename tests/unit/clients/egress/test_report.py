@@ -55,7 +55,9 @@ def test_a_client_that_tries_everything_does_not_fill_the_memory():
 
 
 def test_hosts_below_a_domain_are_known_and_other_clients_hosts_are_not():
-    assert fact("claude", "registry.npmjs.org").purpose == "the search for updates"
-    assert fact("claude", "evilnpmjs.org").purpose == UNKNOWN
+    assert fact("claude", "registry.example").purpose == "the search for updates"
+    assert fact("claude", "my-registry.example").purpose == UNKNOWN
+    assert fact("claude", "http-intake.logs.us5.datadoghq.com").purpose.startswith("telemetry")
+    assert fact("claude", "notdatadoghq.com").purpose == UNKNOWN
     assert fact("codex", "api.anthropic.com").purpose == UNKNOWN
     assert fact("nobody", "api.anthropic.com").purpose == UNKNOWN
