@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -114,7 +115,7 @@ def check_shut_in(told: dict[str, str], *hidden: Path) -> None:
     for name in ("packets", "vsock"):
         assert "Address family not supported" in told[name], told
     for name in ("raw", "root", "parents_network", "typing"):
-        assert told[name].startswith(("PermissionError", "OSError")), told
+        assert told[name].startswith("PermissionError"), told
     assert "io_uring_setup" in told["ring"], told
     assert "CapEff: 0000000000000000" in told["rights"], told
     assert "CapBnd: 0000000000000000 NoNewPrivs: 1 Seccomp: 2" in told["rights"].replace(" CapAmb", "  CapAmb"), told
@@ -209,6 +210,38 @@ async def test_a_proxy_of_the_users_settings_file_is_gone_through_too(verb: Verb
     assert code == 0, err
     assert own.asked == ["GET http://example.test:80/"]
     assert "example.test:80  1 allowed" in err
+
+
+@pytest.mark.parametrize("skipped", [False, True])
+async def test_what_web_fetch_asks_the_vendor_is_listed_and_a_setting_stops_it(verb: Verb, skipped: bool):
+    """Row 10.02, with the client itself."""
+    seeded(verb, {"skipWebFetchPreflight": True} if skipped else {})
+    find = Answer(tool_calls=(("ToolSearch", {"query": "select:WebFetch", "max_results": 3}, ""),))
+    fetch = Answer(tool_calls=(("WebFetch", {"url": "https://example.test/a", "prompt": "what is it"}, ""),))
+    async with users_own_proxy(status="502 no") as own, model(find, fetch) as backend:
+        args = ("--backend", backend.url, "--egress", "audit", *ALLOWED)
+        code, _, err = await verb.run(*args, IS_SANDBOX="1", HTTPS_PROXY=own.url)
+    assert code == 0, err
+    asked = "example.test" if skipped else "api.anthropic.com"
+    assert own.asked == [f"CONNECT {asked}:443"]
+    assert ("off by: skipWebFetchPreflight: true" in err) is not skipped
+    assert ("Unable to verify if domain" in results(backend)[-1]) is not skipped
+
+
+async def test_time_zone_and_proxy_leave_no_mark_in_the_prompt(verb: Verb):
+    """Row 10.04, with the client itself: 2.1.197 writes the date in another way by time zone."""
+    bodies: list[str] = []
+    environs: tuple[dict[str, str], ...] = ({}, {"TZ": "Asia/Shanghai"}, {"HTTPS_PROXY": "http://proxy.test:1"})
+    for own in environs:
+        async with model() as backend:
+            code, _, err = await verb.run("--backend", backend.url, "--", "-p", "say hi", **own)
+        assert code == 0, err
+        bodies.append(json.dumps(backend.chats[0].json, ensure_ascii=False))
+    dates = [re.findall(r"Today(.)s date is ([0-9/-]+)\.", body) for body in bodies]
+    if verb.program.version == "2.1.197":
+        assert all(dates)
+    assert all(quote == "'" and re.fullmatch(r"\d{4}-\d\d-\d\d", date) for found in dates for quote, date in found)
+    assert len({re.sub(r"\d{4}-\d\d-\d\d", "DATE", body) for body in bodies}) == 1
 
 
 @pytest.mark.usefixtures("namespaces")

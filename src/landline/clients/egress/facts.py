@@ -14,7 +14,7 @@ UNKNOWN = "not the client's own that we know of: a command, a tool, a plugin or 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`host`, `.domain` for all below it too, `name.` for all that begin so. `off` is the setting; empty: none known."""
+    """`host`, `.domain` for all below it too, `name.` for all that begin so; `off` is the setting, if there is one."""
 
     host: str
     purpose: str
@@ -29,14 +29,14 @@ class Fact:
 _QUIET = "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"
 _NO_MARKETPLACE = "CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL=1"
 _NO_ANALYTICS = "analytics.enabled = false"
-_NO_PROBE = "permissions.deny WebFetch, or skipWebFetchPreflight in settings.json"
+_NO_PROBE = "skipWebFetchPreflight: true in settings.json"
 
 KNOWN: Mapping[str, tuple[Fact, ...]] = {
     "claude": (
         Fact(
             "api.anthropic.com",
-            "the vendor's service: feature flags and telemetry; WebFetch asks it whether a site is safe",
-            f"{_QUIET}; for WebFetch {_NO_PROBE}",
+            "WebFetch asks the vendor whether a site is safe; feature flags and telemetry, where they are on",
+            f"{_NO_PROBE}; {_QUIET}",
         ),
         Fact(
             "platform.claude.com", "the vendor's login check, with an API key on a fresh home", "ANTHROPIC_AUTH_TOKEN"
