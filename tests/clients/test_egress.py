@@ -114,7 +114,7 @@ def check_shut_in(told: dict[str, str], *hidden: Path) -> None:
     assert told["names"].startswith("gaierror"), told
     for name in ("packets", "vsock"):
         assert "Address family not supported" in told[name], told
-    for name in ("raw", "root", "parents_network", "typing"):
+    for name in ("raw", "root", "parents_network", "typing", "keys"):
         assert told[name].startswith("PermissionError"), told
     assert "io_uring_setup" in told["ring"], told
     assert "CapEff: 0000000000000000" in told["rights"], told

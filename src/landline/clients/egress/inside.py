@@ -65,8 +65,8 @@ def shut(wanted: dict[str, Any]) -> list[socket.socket]:
     if os.geteuid() == 0:  # root could have the kernel start programs outside, by writing their name there
         for folder in ("/proc/sys", "/sys"):
             kernel.read_only(folder)
+    _check_kept([*wanted["keep"], wanted["cwd"]])
     os.chdir(wanted["cwd"])
-    _check_kept(wanted["keep"])
     kernel.drop_capabilities()
     kernel.no_new_privileges()
     kernel.filter_calls()

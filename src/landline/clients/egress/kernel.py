@@ -25,8 +25,12 @@ _PR_CAP_AMBIENT_CLEAR_ALL, _SECCOMP_MODE_FILTER = 4, 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _MOUNT_SETATTR, _AT_RECURSIVE, _AT_FDCWD, _MOUNT_ATTR_RDONLY = 442, 0x8000, -100, 1
 
-# Per machine: its name for seccomp, and its numbers of ioctl, socket and socketpair. io_uring_setup is 425 on both.
-_MACHINES = {"x86_64": (0xC000003E, 16, 41, 53), "aarch64": (0xC00000B7, 29, 198, 199)}
+# Per machine: its name for seccomp; its numbers of ioctl, socket and socketpair; of add_key, request_key and keyctl.
+# io_uring_setup is 425 on both.
+_MACHINES = {
+    "x86_64": (0xC000003E, (16, 41, 53), (248, 249, 250)),
+    "aarch64": (0xC00000B7, (29, 198, 199), (217, 218, 219)),
+}
 _IO_URING_SETUP = 425
 _X32_BIT = 0x40000000
 # Local sockets, IPv4, IPv6, netlink: all four belong to the network namespace. Others (vsock, to the host of a virtual
@@ -137,7 +141,8 @@ def no_new_privileges() -> None:
 
 
 def filter_calls() -> None:
-    """Sockets of other families, io_uring (it would open them past this filter), and typing into the terminal."""
+    """Sockets of other families, io_uring (it would open them past this filter), typing into the terminal, and the
+    kernel's keys: one that is not there is looked for by a program that the kernel starts outside, in the DNS too."""
     program = filter_program(platform.machine())
     buffer = ctypes.create_string_buffer(program, len(program))
     wanted = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer)))
@@ -158,7 +163,7 @@ def filter_program(machine: str) -> bytes:
     64-bit kernel would take their calls by other numbers."""
     if machine not in _MACHINES:
         raise OSError(errno.ENOSYS, f"no filter is known for the machine {machine}")
-    name, ioctl, new_socket, pair = _MACHINES[machine]
+    name, (ioctl, new_socket, pair), keys = _MACHINES[machine]
     only = _any_of(0, _FAMILIES, then=_ALLOW, otherwise=_ERRNO | errno.EAFNOSUPPORT)
     typing = _any_of(1, (_TIOCSTI, _TIOCLINUX), then=_ERRNO | errno.EPERM, otherwise=_ALLOW)
     steps: list[Step] = [
@@ -169,6 +174,7 @@ def filter_program(machine: str) -> bytes:
         (_IF_AT_LEAST, 0, 1, _X32_BIT),
         (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
         *_for_call(_IO_URING_SETUP, [(_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]),
+        *(step for number in keys for step in _for_call(number, [(_RETURN, 0, 0, _ERRNO | errno.EPERM)])),
         *_for_call(ioctl, typing),
         *_for_call(new_socket, only),
         *_for_call(pair, only),

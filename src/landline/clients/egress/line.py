@@ -25,12 +25,13 @@ _LOCKED_PROXY_PORT = 3128  # nobody else listens in the namespace; another one w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is known before anything is started. `note` says what was wished and cannot be."""
+    """What is known before anything is started. `note` says what was wished and cannot be; `environ` is the user's."""
 
     client: str
     mode: Mode
     allow: tuple[str, ...] = ()
     proxies: UsersProxies = field(default_factory=UsersProxies)
+    environ: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     note: str = ""
 
 
@@ -42,7 +43,7 @@ def planned(client: str, mode: Mode, *, allow: Sequence[str], environ: Mapping[s
             "--egress-allow is for modes that refuse.", hint="Add --egress proxy-only or --egress lock."
         )
     proxies = users_proxies(environ)
-    plan = Plan(client=client, mode=mode, allow=tuple(allow), proxies=proxies)
+    plan = Plan(client=client, mode=mode, allow=tuple(allow), proxies=proxies, environ=environ)
     if not proxies.unusable or (mode.refuses and not allow) or mode is Mode.OPEN:
         return plan
     why = f"landline's proxy cannot go through the one in {proxies.unusable} (it can through http:// and https://)"
@@ -94,7 +95,7 @@ class Line:
         if self.plan.mode is not Mode.LOCK:
             return await run_client(argv, env, cwd=cwd)
         listen = [*lock.inside_addresses(self.proxy.law.gateway), ("127.0.0.1", _locked_port(self.proxy.law.gateway))]
-        hide = lock.hidden_paths(env, home)
+        hide = lock.hidden_paths(self.plan.environ, home)
         cell = lock.Cell(listen=listen, cwd=cwd, keep=self.keep, hide=hide, argv=argv, env=env)
         return await lock.run_locked(cell, self._answering)
 

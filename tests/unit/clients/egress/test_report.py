@@ -34,7 +34,7 @@ def test_a_receipt_says_what_each_host_is_for_and_what_turns_it_off():
     first, vendor, other = one.lines()
     assert "enforced by the kernel" in first
     assert vendor.startswith("  api.anthropic.com:443  2 refused  ")
-    assert "off by: CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1" in vendor
+    assert "off by: skipWebFetchPreflight: true in settings.json; CLAUDE_CODE_" in vendor
     assert other == f"  unknown.test:443       1 allowed  {UNKNOWN}"
     assert said == f"allowed  unknown.test:443  {UNKNOWN}"
 
