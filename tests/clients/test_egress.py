@@ -28,7 +28,7 @@ from tests.fakes.model_server import ModelServer
 from tests.fakes.outside import BODY, door, users_own_proxy
 from tests.fixtures_real import CLAUDE_VERSIONS, clients_required
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 ALLOWED = ("--", "-p", "do the task", "--dangerously-skip-permissions")
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from landline.clients.known import CODEX, OPENCODE, QWEN, KnownClient
+from landline.config.settings import Backend, Gateway, Settings
+from landline.server.run import running_gateway
 from tests.clients.recording_server import recording_server
 from tests.fakes.chat_stream import Answer
 from tests.fakes.model_server import ModelServer
@@ -159,7 +161,8 @@ async def test_the_users_own_settings_stay_as_they_are(launcher: Launcher):
             '[model_providers.other]\nname = "other"\nbase_url = "http://127.0.0.1:9/v1"\nwire_api = "responses"\n'
         },
         "opencode": {
-            ".config/opencode/opencode.jsonc": '{\n  "$schema": "https://opencode.ai/config.json",\n  // mine\n  "model": "anthropic/claude",\n'
+            ".config/opencode/opencode.jsonc": '{\n  "$schema": "https://opencode.ai/config.json",\n  // mine\n'
+            '  "model": "anthropic/claude",\n'
             '  "enabled_providers": ["anthropic"], "share": "auto",\n}\n'
         },
         "qwen": {
@@ -204,14 +207,13 @@ async def test_the_clients_exit_code_is_returned_and_foreign_options_are_refused
 
 
 async def test_a_running_gateway_gets_its_key_and_nothing_prints_it(launcher: Launcher):
-    with recording_server() as gateway:
-        gateway.window = 32_768
-        _, out, err = await launcher.run(
-            "--gateway", gateway.url, "--receipt", "--", *launcher.case.args, LANDLINE_GATEWAY_KEYS="k1-secret"
-        )
-    asked = [request for request in gateway.messages if request.body.get("tools")]
-    assert asked, f"{out}\n{err}"
-    assert asked[0].headers["authorization"] == "Bearer k1-secret"
-    assert asked[0].body["model"] == "served"
+    server = ModelServer(lambda body: Answer(text="served by us"), window=32_768)
+    async with server:
+        settings = Settings(gateway=Gateway(keys=("k1-secret",), drain_s=2), backend=Backend(url=server.url))
+        async with running_gateway(settings) as gateway:
+            code, out, err = await launcher.run(
+                "--gateway", gateway.url, "--receipt", "--", *launcher.case.args, LANDLINE_GATEWAY_KEYS="k1-secret"
+            )
+    assert (code, "served by us" in out) == (0, True), f"{out}\n{err}"
     assert "32,768 tokens" in err
     assert "k1-secret" not in out + err

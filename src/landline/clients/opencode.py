@@ -21,6 +21,7 @@ from landline.clients.openai_launch import KEY_VARIABLE, PROVIDER, output_limit
 from landline.errors import SettingsError
 
 CONTENT = "OPENCODE_CONFIG_CONTENT"
+SCHEMA = "https://opencode.ai/config.json"
 FIRST_REQUEST = 8_000  # tokens, about: 34 KB
 QUIET = {"OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1"}
 OFF = "the list of models (models.opencode.ai), updates, sharing of sessions"
@@ -105,14 +106,17 @@ def config_files(*, home: Path, cwd: Path, environ: Mapping[str, str]) -> list[P
     return files
 
 
-def read_documents(files: Iterable[Path]) -> list[dict[str, object]]:
-    """Those that can be read; of a broken one the client speaks itself."""
+def read_documents(files: Iterable[Path], *, strict: bool = False) -> list[dict[str, object]]:
+    """Those that can be read; of a broken one the client speaks itself. Raises SettingsError for it where `strict`."""
     documents: list[dict[str, object]] = []
     for file in files:
         try:
             documents.append(decoded(read_small(file).decode("utf-8-sig")))
-        except (OSError, ValueError, RecursionError):
+        except (FileNotFoundError, NotADirectoryError):
             continue
+        except (OSError, ValueError, RecursionError):
+            if strict:
+                raise SettingsError(f"{file} cannot be read.", hint="Correct it by hand.") from None
     return documents
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 from landline.clients import openai_launch
@@ -22,6 +23,7 @@ from landline.clients.opencode import merged, read_documents
 
 SYSTEM_FILE, SYSTEM_DEFAULTS = "QWEN_CODE_SYSTEM_SETTINGS_PATH", "QWEN_CODE_SYSTEM_DEFAULTS_PATH"
 OUTPUT = "QWEN_CODE_MAX_OUTPUT_TOKENS"
+FORMAT = 4  # of its settings files; it rewrites one that does not say so
 FIRST_REQUEST = 18_000  # tokens, about: 77 KB
 COMPACTS_AT = 0.7  # of the window; its own default
 OFF = "the vendor's usage statistics (aliyuncs.com), telemetry and updates"
@@ -51,6 +53,27 @@ def model_provider(target: Target) -> dict[str, object]:
     if target.window > 0:
         entry["generationConfig"] = {"contextWindowSize": target.window}
     return entry
+
+
+def with_others(ours: object, theirs: object) -> list[object]:
+    """Our model before those of the user's own list; one that was ours before gives way."""
+    mine = cast("list[object]", ours)
+    names = {_field(one, "id") for one in mine}
+    kept = cast("list[object]", theirs) if isinstance(theirs, list) else []
+    return [*mine, *(one for one in kept if _field(one, "id") not in names and not _is_ours(one))]
+
+
+def _is_ours(entry: object) -> bool:
+    return str(_field(entry, "name")).endswith(f"({PROVIDER})")
+
+
+def _field(entry: object, name: str) -> object:
+    return cast("dict[str, object]", entry).get(name) if isinstance(entry, dict) else None
+
+
+def user_file(home: Path, environ: Mapping[str, str]) -> Path:
+    moved = environ.get("QWEN_HOME")
+    return (Path(moved) if moved else home / ".qwen") / "settings.json"
 
 
 def overlay(target: Target) -> dict[str, object]:
