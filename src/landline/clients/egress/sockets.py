@@ -65,7 +65,7 @@ def _bound(table: str) -> list[str]:
 
 
 def _path(value: str) -> str:
-    """The path in a variable: as it is, `unix:///run/x`, `unix:path=/run/x,guid=...`, `/tmp/tmux-0/default,1,0`."""
+    """The path in a variable: as it is, `unix:///run/x`, `unix:path=/run/x,guid=...`, `/x/tmux-0/default,1,0`."""
     for lead in _PATH_LEADS:
         value = value.removeprefix(lead)
     return value.partition(",")[0] if value.startswith("/") else ""
