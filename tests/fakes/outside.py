@@ -56,17 +56,18 @@ class Door:
 
     came: int = 0
     port: int = 0
+    speaks_http: bool = False
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.came += 1
-        writer.write(BODY)
+        writer.write(_ANSWER if self.speaks_http else BODY)
         writer.close()
 
 
 @contextlib.asynccontextmanager
-async def door(path: Path | None = None) -> AsyncIterator[Door]:
+async def door(path: Path | None = None, *, speaks_http: bool = False) -> AsyncIterator[Door]:
     """On a port of loopback, or with a path as a Unix socket."""
-    one = Door()
+    one = Door(speaks_http=speaks_http)
     if path is None:
         server = await asyncio.start_server(one.handle, "127.0.0.1", 0)
         one.port = server.sockets[0].getsockname()[1]
