@@ -35,7 +35,7 @@ _IO_URING_SETUP = 425
 _X32_BIT = 0x40000000
 # Local sockets, IPv4, IPv6, netlink: all four belong to the network namespace. Others (vsock, to the host of a virtual
 # machine; Bluetooth) do not.
-_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+_FAMILIES = (1, 2, 10, 16)
 # Both type into the terminal, which the user's own shell reads when the client has ended.
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 
