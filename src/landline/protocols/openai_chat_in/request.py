@@ -56,6 +56,7 @@ _requests = msgspec.json.Decoder(WireRequest)
 _KNOWN = frozenset(WireRequest.__struct_fields__)
 # What changes nothing of an answer here.
 _ASIDE = frozenset(("store", "user", "metadata", "service_tier", "safety_identifier"))
+_MODES_OF_MESSAGES = {"any": "required", "none": "none"}
 
 
 class ChatRequest(Struct, frozen=True):
@@ -150,9 +151,9 @@ def _tool_choice(wire: WireRequest) -> ToolChoice | None:
     if not isinstance(choice, WireToolChoice):
         return chosen(choice or "", (), parallel=parallel)
     named = choice.function or choice.custom
-    if named is not None:
-        return chosen("tool", (named.name,), parallel=parallel)
-    mode = choice.allowed_tools.mode if choice.allowed_tools else ""
+    if named is not None or choice.name:
+        return chosen("tool", (named.name if named else choice.name,), parallel=parallel)
+    mode = choice.allowed_tools.mode if choice.allowed_tools else _MODES_OF_MESSAGES.get(choice.type)
     return chosen(mode or "auto", (), parallel=parallel)
 
 
@@ -172,13 +173,29 @@ def _messages(written: list[WireMessage], notes: Notes) -> tuple[Message, ...]:
         if role is None:
             known = "user, assistant, tool, system or developer"
             raise invalid(f"{place}.role: must be {known}, not {message.role[:60]!r}.")
-        blocks: tuple[Block, ...] = _parts(message.content, f"{place}.content", notes)
+        blocks = _blocks(message.content, f"{place}.content", notes)
         if role is Role.ASSISTANT:
             blocks = (*_thoughts(message), *blocks, *_calls(message.tool_calls or [], notes))
         out.append(Message(role, blocks))
     if results:
         out.append(Message(Role.USER, tuple(results)))
     return tuple(out)
+
+
+def _blocks(content: WireContent, place: str, notes: Notes) -> tuple[Block, ...]:
+    """Parts, and among them the calls and results of Messages, which Cursor leaves where they are."""
+    if not isinstance(content, list) or not any(part.type in ("tool_use", "tool_result") for part in content):
+        return _parts(content, place, notes)
+    found: list[Block] = []
+    for at, part in enumerate(content):
+        if part.type == "tool_use":
+            found.append(ToolUse(part.id, part.name, arguments_of(part.input, notes)))
+        elif part.type == "tool_result":
+            parts = _parts(part.content, f"{place}.{at}.content", notes)
+            found.append(ToolResult(part.tool_use_id, parts, part.is_error is True))
+        else:
+            found += _parts([part], place, notes)
+    return tuple(found)
 
 
 def _thoughts(message: WireMessage) -> tuple[Thinking, ...]:
