@@ -202,7 +202,7 @@ async def test_errors_have_the_classes_and_codes_of_the_sdk(pair: Pair, sdk: ope
         assert refused.value.code == "context_length_exceeded"
     with pytest.raises(openai.AuthenticationError):
         await sdk.with_options(api_key="wrong").responses.create(**said())
-    with pytest.raises(openai.NotFoundError, match="landline serves no GET /v1/responses/resp_1"):
+    with pytest.raises(openai.NotFoundError, match="landline keeps no responses"):
         await sdk.responses.retrieve("resp_1")
     assert not pair[0].chats
     pair[0].answer = lambda body: json_answer(500, {"error": {"message": "boom"}})

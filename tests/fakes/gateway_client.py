@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from landline.config.settings import Backend, Gateway, Models, Sampling, Search, Settings
+from landline.config.settings import Backend, Gateway, Models, Sampling, Search, Settings, Store
 from landline.core.exchange import Exchange, Outcome
 from landline.server.run import RunningGateway, running_gateway
 
@@ -164,6 +164,7 @@ async def gateway_to(
     models: Models | None = None,
     search: Search | None = None,
     sampling: Sampling | None = None,
+    store: Store | None = None,
     **gateway: Any,
 ) -> AsyncIterator[GatewayClient]:
     """A gateway in this process in front of the backend at `url`; `gateway` are settings of that table."""
@@ -173,6 +174,7 @@ async def gateway_to(
         models=models or Models(),
         search=search or Search(),
         sampling=sampling or Sampling(),
+        store=store or Store(),
     )
     async with running_gateway(settings) as running:
         yield GatewayClient(running)

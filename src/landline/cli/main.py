@@ -21,6 +21,7 @@ VERBS = {
     "diet": "Show what a client's first request costs, and what makes it smaller.",
     "settings": "Point a client at a gateway for good, and put its files back.",
     "report": "Print what a bug report needs, without bodies and keys.",
+    "store": "Show or clear what is kept between requests.",
     "watch": "Show what a running gateway does now.",
     "statusline": "Print one line on the model server for a client's own screen.",
     "config": "Show the settings in force and where each came from.",

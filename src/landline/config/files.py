@@ -58,6 +58,11 @@ def user_settings_file() -> Path:
     return platformdirs.user_config_path("landline") / FILE_NAME
 
 
+def responses_file(named: str) -> Path:
+    """Where responses are kept; `named` is the setting for it."""
+    return Path(named) if named else platformdirs.user_state_path("landline") / "responses.sqlite3"
+
+
 def settings_files(
     *, environ: Mapping[str, str], cwd: Path, user_file: Path | None = None, explicit_file: Path | None = None
 ) -> SettingsFiles:

@@ -174,6 +174,30 @@ class Search(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_results: Annotated[int, Meta(ge=1, le=50, description="Results of one search that the model sees.")] = 8
 
 
+class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is kept between requests, because clients ask for it: nothing, unless it is turned on here."""
+
+    responses: Annotated[
+        bool,
+        Meta(
+            description="Responses that a client wants kept (`store: true`, so that `previous_response_id` works) are "
+            "kept for 24 hours, with prompts, answers and the source code in them, in a file that only you can read. "
+            "`landline store clear` empties it."
+        ),
+    ] = False
+    limit_mib: Annotated[
+        int, Meta(ge=1, le=65_536, description="Most that is kept of them, in MiB, compressed; the oldest go first.")
+    ] = 256
+    file: Annotated[
+        str,
+        Meta(
+            extra={"path": True},
+            description="File that they are kept in; from the folder of the settings file that names it. Empty: in "
+            "your own folder for the state of programs.",
+        ),
+    ] = ""
+
+
 class Embedded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The small model that runs inside landline (`--embedded`, `landline demo`)."""
 
@@ -197,5 +221,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     models: Models = Models()
     sampling: Sampling = Sampling()
     search: Search = Search()
+    store: Store = Store()
     embedded: Embedded = Embedded()
     log: Log = Log()

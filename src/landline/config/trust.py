@@ -23,12 +23,12 @@ import platformdirs
 from landline.config.files import SIZE_LIMIT_BYTES
 from landline.errors import SettingsError
 
-# A whole table or one key. These decide where prompts and keys go, who may connect, what runs, and which further file
-# is read: whoever wrote the project must not decide them for whoever opens it.
+# A whole table or one key. These decide where prompts and keys go, who may connect, what runs, which further file is
+# read and what is kept: whoever wrote the project must not decide them for whoever opens it.
 # `commands` and `egress` are reserved for tables to come.
 RESTRICTED: tuple[str, ...] = (
     *("backend", "commands", "egress", "gateway.host", "gateway.hosts", "gateway.keys"),
-    *("models.families", "search.command", "search.url"),
+    *("models.families", "search.command", "search.url", "store"),
 )
 
 

@@ -127,6 +127,7 @@ class Exchange(Struct, kw_only=True):
     prefix: PrefixReport | None = None  # against the turn before; None without one
     cache: str = ""  # what the backend's prefix cache did with what could be shared
     cache_salt: str = ""  # keeps the cache of the client's key apart; never shown
+    owner: str = ""  # a digest of the client's key, for what is kept; never shown
     largest: tuple[tuple[str, int], ...] = ()  # of a first request that hardly fits: its heaviest parts, in tokens
     repeats_of: str = ""  # the id of the request that this one repeats without saying so
     repeat_cause: str = ""  # why that one ended for its client

@@ -10,6 +10,7 @@ from starlette.routing import Mount, Route, Router
 from landline.config.settings import Settings
 from landline.errors import ErrorKind, LandlineError
 from landline.server.asgi import Receive, Scope, Send
+from landline.server.chat_inbound import ChatInbound
 from landline.server.endpoints import Pages, TokenCounter
 from landline.server.forwarding import ForwardProxy
 from landline.server.frame import App, Frame
@@ -17,8 +18,9 @@ from landline.server.inbound import MessagesInbound
 from landline.server.journal import journal_to_stderr
 from landline.server.line import Line
 from landline.server.native import NativeProxy
-from landline.server.openai_inbound import ChatInbound, ResponsesInbound
 from landline.server.proxy import Proxy
+from landline.server.response_pages import InputItems, OneResponse
+from landline.server.responses_inbound import ResponsesInbound
 
 
 def build_app(settings: Settings) -> Frame:
@@ -61,6 +63,7 @@ def build_frame(line: Line) -> Frame:
     router = Router(
         routes=[
             *[Route(path, endpoint, methods=["POST"]) for path, endpoint in posts.items()],
+            *([] if native else _kept_responses(line)),
             Route("/v1/models", pages.models, methods=["GET"]),
             Route("/v1/models/{model:path}", pages.model, methods=["GET"]),
             Route("/health", pages.health, methods=["GET"]),
@@ -76,3 +79,11 @@ def build_frame(line: Line) -> Frame:
         lifespan=lifespan,
     )
     return Frame(router, line, posts=posts)
+
+
+def _kept_responses(line: Line) -> list[Route]:
+    one = "/v1/responses/{response}"
+    return [
+        Route(one, OneResponse(line), methods=["GET", "DELETE"]),
+        Route(f"{one}/input_items", InputItems(line), methods=["GET"]),
+    ]

@@ -14,7 +14,7 @@ from typing import Self
 
 from landline.core.exchange import Outcome
 from landline.errors import LandlineError
-from landline.policy.auth import check_key, presented_keys
+from landline.policy.auth import check_key, owner, presented_keys
 from landline.server.answer import note_stranger, refuse
 from landline.server.asgi import ClientGone, ClientSide, Receive, Scope, Send, header, read_body
 from landline.server.line import Line, new_exchange
@@ -59,6 +59,8 @@ class Call:
         check_key(presented, gateway.keys)
         self.keys = tuple(presented)
         self.exchange.cache_salt = next(filter(None, map(self._line.salts.get, presented)), "")
+        if self._line.kept.on:
+            self.exchange.owner = owner(presented, gateway.keys)
         body = await read_body(self._scope, receive, limit=gateway.body_limit_mib * 2**20)
         self.client.on_hang_up(self._hang_up)
         return body

@@ -1,12 +1,14 @@
 """A client's protocol, as the life of a request needs it: how its bytes are read, how its answers are written.
 
-One class per protocol; `proxy.py` runs them all alike. Anthropic Messages stands here, OpenAI's in `openai_inbound.py`.
+One class per protocol; `proxy.py` runs them all alike. Anthropic Messages stands here, OpenAI's in `chat_inbound.py`
+and `responses_inbound.py`.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from landline.core.events import ResponseEnd
 from landline.core.exchange import Exchange
 from landline.core.fold import Answer
 from landline.core.model import Conversation
@@ -35,11 +37,20 @@ class AnswerEncoder(StreamEncoder, Protocol):
 
 
 class Form(Protocol):
-    """How the answer to one request is written. Must not keep the request."""
+    """How the answer to one request is written. Must not keep the request, unless it was asked to."""
+
+    @property
+    def holds_end(self) -> bool:
+        """Whether `ending` has more to do than to write."""
+        ...
 
     def encoder(self, exchange: Exchange, opening: Opening) -> AnswerEncoder: ...
 
-    def whole(self, answer: Answer, exchange: Exchange, opening: Opening) -> bytes: ...
+    async def ending(self, encoder: AnswerEncoder, end: ResponseEnd, exchange: Exchange) -> bytes:
+        """The end of a stream, behind all that was written."""
+        ...
+
+    async def whole(self, answer: Answer, exchange: Exchange, opening: Opening) -> bytes: ...
 
 
 class Asked(NamedTuple):
@@ -69,11 +80,20 @@ class Inbound(Protocol):
         ...
 
 
-class MessagesForm:
+class PlainForm:
+    """A form that keeps nothing."""
+
+    holds_end = False
+
+    async def ending(self, encoder: AnswerEncoder, end: ResponseEnd, exchange: Exchange) -> bytes:
+        return encoder.encode([end])
+
+
+class MessagesForm(PlainForm):
     def encoder(self, exchange: Exchange, opening: Opening) -> MessagesEncoder:
         return MessagesEncoder(_head(exchange, opening))
 
-    def whole(self, answer: Answer, exchange: Exchange, opening: Opening) -> bytes:
+    async def whole(self, answer: Answer, exchange: Exchange, opening: Opening) -> bytes:
         return encode_message(answer, _head(exchange, opening))
 
 

@@ -22,6 +22,7 @@ from landline.protocols.anthropic_messages.tools import ToolShelf
 from landline.server.asgi import Scope
 from landline.server.health import Health
 from landline.server.journal import Journal
+from landline.server.kept_responses import KeptResponses
 from landline.server.prompt_caches import PromptCaches, salts
 from landline.server.repeats import Repeats
 from landline.transforms.recovering import prepare
@@ -66,6 +67,7 @@ class Line:
         self.caches = PromptCaches(pinning=settings.gateway.workers == 1)
         self.salts = salts(settings.gateway.keys) if settings.backend.cache_salt == "per_key" else {}
         self.documents = DocumentReader()
+        self.kept = KeptResponses(settings.store, tell=journal.tell)
         self.tools = ToolShelf()
         self.open: set[object] = set()  # calls that run now
         self.repeats = Repeats()
@@ -135,6 +137,7 @@ class Line:
 
     async def start(self) -> None:
         self.journal.start()
+        self.kept.start()
         self._watches = [asyncio.create_task(self._keep_looking(backend)) for backend in self.backends]
 
     async def stop(self) -> None:
@@ -143,6 +146,7 @@ class Line:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self.client.close()
+        await self.kept.stop()
         await self.journal.stop()
 
     async def look(self) -> None:

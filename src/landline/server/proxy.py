@@ -108,7 +108,7 @@ class Proxy:
         counting_s = min(COUNT_BEFORE_OPENING_S, gateway.commit_after_s / 5)
         delivery.open_later(gateway.commit_after_s - counting_s - call.elapsed_s, decide)
         try:
-            await self._answered(Streamed(opening, call, turn, encoder, delivery))
+            await self._answered(Streamed(opening, call, turn, encoder, delivery, form))
         except LandlineError as error:
             delivery.fail(error, exchange)
         finally:
@@ -130,6 +130,7 @@ class Proxy:
     async def _once(self, streamed: Streamed, *behind: Continuation) -> None:
         opening, exchange = streamed.opening, streamed.call.exchange
         reading = Reading(opening, exchange, *behind)
+        reading.holds_end = streamed.form.holds_end
         asyncio.get_running_loop().call_soon(reading.pipeline)  # runs when the request has left
         async with await _sent(streamed) as answer:
             end = await _pump(answer, reading, streamed)
@@ -145,9 +146,11 @@ class Proxy:
         encoder = streamed.encoder
         events = await reading.rest(after=encoder.index, spoke=encoder.spoke)
         streamed.turn.tally.push(events)
-        streamed.delivery.write(encoder.encode(events), last=True)
-        assert isinstance(events[-1], ResponseEnd)
-        return events[-1]
+        *said, end = events
+        assert isinstance(end, ResponseEnd)
+        data = encoder.encode(said)
+        streamed.delivery.write(data + await streamed.form.ending(encoder, end, streamed.call.exchange), last=True)
+        return end
 
     async def _whole(self, opening: Opening, form: Form, call: Call, turn: Turn, send: Send) -> None:
         exchange = call.exchange
@@ -160,7 +163,7 @@ class Proxy:
         call.first_event()
         turn.keep(folded)
         opening.release()
-        await send_whole(send, 200, form.whole(folded, exchange, opening), whole_headers(exchange))
+        await send_whole(send, 200, await form.whole(folded, exchange, opening), whole_headers(exchange))
 
     def _complete(self, opening: Opening, exchange: Exchange, end: ResponseEnd) -> None:
         exchange.outcome, exchange.usage = Outcome.COMPLETED, end.usage
@@ -175,6 +178,7 @@ class Streamed(NamedTuple):
     turn: Turn
     encoder: AnswerEncoder
     delivery: Delivery
+    form: Form
 
 
 async def _sent(streamed: Streamed) -> UpstreamAnswer:
@@ -198,7 +202,7 @@ async def _pump(answer: UpstreamAnswer, reading: Reading, streamed: Streamed) ->
 
     Raises LandlineError when the answer fails.
     """
-    opening, call, turn, encoder, delivery = streamed
+    opening, call, turn, encoder, delivery, _ = streamed
     exchange, pipeline, tally = call.exchange, reading.pipeline(), turn.tally
     tally.begin()
     since = time.perf_counter()

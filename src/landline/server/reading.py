@@ -37,6 +37,7 @@ class Reading:
         self._behind = behind
         self._pipeline: Pipeline | None = None
         self.lacking: ResponseEnd | None = None  # the end before which something is owed
+        self.holds_end = False  # something is done with the whole answer before its end is told
 
     def pipeline(self) -> Pipeline:
         """Made when it is first asked for, and kept."""
@@ -48,7 +49,7 @@ class Reading:
     def lacks(self, end: ResponseEnd) -> bool:
         """Whether something is owed before this end, so that `rest` must come in its place."""
         asks = bool(self._opening.request) and (self._lost(end) or bool(self._plan(end)))
-        if asks or self._opening.answer.held is not None:
+        if asks or self.holds_end or self._opening.answer.held is not None:
             self.lacking = end
         return self.lacking is not None
 
@@ -67,8 +68,9 @@ class Reading:
             return [*held.completed(await self._call(held)), end]
         if self._lost(end):
             data = await self._opening.ask_whole(LOST)
+        elif not (plan := self._plan(end)):
+            return [end]
         else:
-            plan = self._plan(end)
             data = await self._opening.ask_whole(NUDGED, lambda conversation: with_nudge(conversation, plan))
         behind = Continuation(after, thinking=False, told=spoke)
         pipeline = Reading(self._opening, self._exchange, behind).pipeline()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from landline.core.exchange import Notes
 from landline.core.model import (
@@ -26,6 +27,7 @@ from landline.core.model import (
     holds_media,
 )
 from landline.core.shelf import Shelf
+from landline.errors import LandlineError
 from landline.protocols.openai_client.media import file, picture
 from landline.protocols.openai_client.reading import (
     ROLES,
@@ -50,7 +52,7 @@ _requests = msgspec.json.Decoder(WireRequest)
 
 _KNOWN = frozenset(WireRequest.__struct_fields__)
 # What changes nothing of an answer here.
-_ASIDE = frozenset(("store", "stream_options", "user", "safety_identifier", "service_tier", "client_metadata"))
+_ASIDE = frozenset(("stream_options", "user", "safety_identifier", "service_tier", "client_metadata"))
 
 
 class ResponsesRequest(Struct, frozen=True):
@@ -64,24 +66,63 @@ class ResponsesRequest(Struct, frozen=True):
     echo: dict[str, Any]
 
 
+class Read(NamedTuple):
+    """A request that was decoded, and its members as they were written."""
+
+    wire: WireRequest
+    members: dict[str, Raw]
+
+    @property
+    def input(self) -> Raw | UnsetType:
+        """As it was written."""
+        return self.members.get("input", UNSET)
+
+
 def tool_shelf() -> Shelf[Toolset]:
     return Shelf(read_tools)
 
 
 def decode_request(body: bytes, notes: Notes, *, shelf: Shelf[Toolset] | None = None) -> ResponsesRequest:
+    """Where nothing is kept between requests. Raises LandlineError (invalid_request)."""
+    read = read_request(body, notes)
+    if read.wire.previous_response_id:
+        raise nothing_kept()
+    return request_of(read, notes, shelf=shelf)
+
+
+def read_request(body: bytes, notes: Notes) -> Read:
     """Raises LandlineError (invalid_request)."""
     wire, members = read_body(_requests, body, notes)
     check_model(wire.model)
-    _nothing_kept(wire)
+    if wire.background:
+        raise invalid("background: landline keeps no responses to be fetched later.", hint="Leave it out, and stream.")
+    for field in ("conversation", "prompt"):
+        if bytes(getattr(wire, field) or b"null") != b"null":
+            raise invalid(f"{field}: landline keeps none.", hint="Send everything in `input` and `instructions`.")
     for field in members.keys() - _KNOWN - _ASIDE:
         notes.drop(field[:60])
+    return Read(wire, members)
+
+
+def nothing_kept() -> LandlineError:
+    """What refers to an earlier response is refused: an answer without it would be another answer."""
+    return invalid(
+        "previous_response_id: landline keeps no responses.",
+        hint="Send the whole conversation as `input`, or have them kept: store.responses = true in landline.toml.",
+    )
+
+
+def request_of(
+    read: Read, notes: Notes, *, shelf: Shelf[Toolset] | None = None, earlier: Sequence[WireItem] = ()
+) -> ResponsesRequest:
+    """`earlier` are the items before those of the request itself. Raises LandlineError (invalid_request)."""
+    wire = read.wire
     toolset = toolset_of(wire.tools, shelf or tool_shelf())
     for tool in toolset.dropped:
         notes.drop(tool)
-    conversation = _conversation(wire, toolset, notes)
     asked_summary = wire.reasoning is not None and wire.reasoning.summary not in (None, "none")
     return ResponsesRequest(
-        conversation,
+        _conversation(wire, toolset, notes, earlier),
         toolset,
         wire.prompt_cache_key or "",
         SUMMARY if asked_summary else OWN_WORDS,
@@ -90,24 +131,12 @@ def decode_request(body: bytes, notes: Notes, *, shelf: Shelf[Toolset] | None = 
     )
 
 
-def _nothing_kept(wire: WireRequest) -> None:
-    """Refuses what refers to things of earlier requests: an answer without them would be another answer."""
-    if wire.previous_response_id:
-        raise invalid(
-            "previous_response_id: landline keeps no responses.",
-            hint="Send the whole conversation as `input`, as with `store: false`.",
-        )
-    if wire.background:
-        raise invalid("background: landline keeps no responses to be fetched later.", hint="Leave it out, and stream.")
-    for field in ("conversation", "prompt"):
-        if bytes(getattr(wire, field) or b"null") != b"null":
-            raise invalid(f"{field}: landline keeps none.", hint="Send everything in `input` and `instructions`.")
-
-
-def _conversation(wire: WireRequest, toolset: Toolset, notes: Notes) -> Conversation:
+def _conversation(wire: WireRequest, toolset: Toolset, notes: Notes, earlier: Sequence[WireItem]) -> Conversation:
     reader = _Input(toolset, notes)
     if wire.instructions:
         reader.message(Role.SYSTEM, (Text(wire.instructions),))
+    for item in earlier:
+        reader.take(item, "previous_response_id")
     if isinstance(wire.input, str):
         reader.message(Role.USER, (Text(wire.input),) if wire.input else ())
     for at, item in enumerate(wire.input if isinstance(wire.input, list) else ()):

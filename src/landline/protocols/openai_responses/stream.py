@@ -71,6 +71,14 @@ class ResponsesEncoder:
         self.index = -1  # of the last block
         self.spoke = False  # whether it said more than thinking
 
+    def final(self, end: ResponseEnd) -> bytes:
+        """The response as the stream will end with it: everything before its end must have been written."""
+        return _write(self._response(_status(end.stop_reason), usage=end.usage))
+
+    def not_kept(self) -> None:
+        """The response could not be kept, though that was asked and promised."""
+        self._head = without_keeping(self._head)
+
     def encode(self, events: list[Event]) -> bytes:
         out: list[bytes] = []
         for event in events:
@@ -183,6 +191,10 @@ class ResponsesEncoder:
         self, status: str, *, usage: Usage | None = None, error: dict[str, str] | None = None
     ) -> dict[str, Any]:
         return _response(self._head, status, list(self._output), usage=usage, error=error)
+
+
+def without_keeping(head: ResponseHead) -> ResponseHead:
+    return msgspec.structs.replace(head, echo=head.echo | {"store": False})
 
 
 def encode_response(answer: Answer, head: ResponseHead) -> bytes:

@@ -72,7 +72,7 @@ class WireText(Struct, frozen=True):
 
 
 class WireRequest(Struct, frozen=True):
-    """`POST /v1/responses`. Of the last four, each asks for something that is kept between requests."""
+    """`POST /v1/responses`. Of the last five, each is about something that is kept between requests."""
 
     model: str
     input: str | list[WireItem] | None = None
@@ -90,6 +90,7 @@ class WireRequest(Struct, frozen=True):
     metadata: dict[str, Any] | None = None
     prompt_cache_key: str | None = None
     truncation: str | None = None
+    store: bool | None = None
     previous_response_id: str | None = None
     conversation: Raw | UnsetType = UNSET
     prompt: Raw | UnsetType = UNSET
