@@ -23,7 +23,7 @@ from tests.clients.claude import NOWHERE, kill
 from tests.clients.npm_clients import CODEX, OPENCODE, QWEN_CODE
 
 MODEL = "local-model"
-TIMEOUT_S = 90.0
+TIMEOUT_S = 240.0
 WINDOW = 131_072
 CODEX_CONFIG = """\
 model = "{model}"

@@ -1,6 +1,6 @@
 """The pytest side of the table of clients: reads the marks, and fills the cells. Registered by tests/conftest.py.
 
-`uv run pytest -m scenario` prints the table; with `--write-results` it is recorded, and docs/generate.py makes the page.
+`uv run pytest -m scenario` prints the table; `--write-results` records it, and docs/generate.py makes the page.
 A cell says "pass" only where a test ran and passed; a run that finds something else than is recorded fails.
 """
 

@@ -8,9 +8,10 @@ TypeScript stand in `typescript/`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,21 +95,38 @@ def seen_error(error: Exception, seen: str = "") -> Saw:
     return Saw(error={"kind": type(error).__name__, "seen": seen, **told})
 
 
+class Words:
+    """What came of one streamed answer until it ended, or was left."""
+
+    def __init__(self) -> None:
+        self.seen = ""
+
+    async def of(self, pieces: AsyncIterator[str], *, hang: bool) -> Saw:
+        """`hang` leaves at the first words."""
+        async with contextlib.aclosing(pieces) as stream:  # type: ignore[type-var]
+            async for piece in stream:
+                self.seen += piece
+                if hang and piece:
+                    return Saw(aborted=True)
+        return Saw(text=self.seen)
+
+
 async def anthropic_python(scenario: str, url: str, prompt: str) -> Saw:
     asked: Any = {"model": MODEL, "max_tokens": 1000, "messages": [{"role": "user", "content": prompt}]}
+    words = Words()
     async with anthropic.AsyncAnthropic(base_url=url, api_key="dummy", max_retries=1) as client:
         if scenario in ("loop", "non_stream"):
             return await _anthropic_loop(client, asked, stream=scenario == "loop")
-        seen = ""
         try:
-            async with client.messages.stream(**asked) as stream:
-                async for text in stream.text_stream:
-                    seen += text
-                    if scenario == "hang":
-                        return Saw(aborted=True)
+            return await words.of(_anthropic_words(client, asked), hang=scenario == "hang")
         except anthropic.APIError as error:
-            return seen_error(error, seen)
-        return Saw(text=seen)
+            return seen_error(error, words.seen)
+
+
+async def _anthropic_words(client: anthropic.AsyncAnthropic, asked: Any) -> AsyncIterator[str]:
+    async with client.messages.stream(**asked) as stream:
+        async for text in stream.text_stream:
+            yield text
 
 
 async def _anthropic_loop(client: anthropic.AsyncAnthropic, asked: Any, *, stream: bool) -> Saw:
@@ -127,19 +145,21 @@ async def _anthropic_loop(client: anthropic.AsyncAnthropic, asked: Any, *, strea
 
 async def openai_python_chat(scenario: str, url: str, prompt: str) -> Saw:
     messages: list[Any] = [{"role": "user", "content": prompt}]
+    words = Words()
     async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="dummy", max_retries=1) as client:
         if scenario in ("loop", "non_stream"):
             return await _chat_loop(client, messages, stream=scenario == "loop")
-        seen = ""
         try:
-            async with client.chat.completions.stream(model=MODEL, messages=messages) as stream:
-                async for event in stream:
-                    seen += event.delta if event.type == "content.delta" else ""
-                    if scenario == "hang" and seen:
-                        return Saw(aborted=True)
+            return await words.of(_chat_words(client, messages), hang=scenario == "hang")
         except openai.APIError as error:
-            return seen_error(error, seen)
-        return Saw(text=seen)
+            return seen_error(error, words.seen)
+
+
+async def _chat_words(client: openai.AsyncOpenAI, messages: list[Any]) -> AsyncIterator[str]:
+    async with client.chat.completions.stream(model=MODEL, messages=messages) as stream:
+        async for event in stream:
+            if event.type == "content.delta":
+                yield event.delta
 
 
 async def _chat_loop(client: openai.AsyncOpenAI, messages: list[Any], *, stream: bool) -> Saw:
@@ -164,25 +184,34 @@ async def _chat_loop(client: openai.AsyncOpenAI, messages: list[Any], *, stream:
     raise AssertionError("the loop has no end")
 
 
+class Failed(Exception):
+    """The helper of Responses tells a failure as an event."""
+
+    def __init__(self, told: Any) -> None:
+        super().__init__(told.message)
+        self.message, self.code = told.message, told.code
+
+
 async def openai_python_responses(scenario: str, url: str, prompt: str) -> Saw:
     messages: list[Any] = [{"role": "user", "content": prompt}]
     asked: Any = {"model": MODEL, "store": False}
+    words = Words()
     async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="dummy", max_retries=1) as client:
         if scenario in ("loop", "non_stream"):
             return await _responses_loop(client, asked, messages, stream=scenario == "loop")
-        seen = ""
         try:
-            async with client.responses.stream(**asked, input=messages) as stream:
-                async for event in stream:
-                    seen += event.delta if event.type == "response.output_text.delta" else ""
-                    if scenario == "hang" and seen:
-                        return Saw(aborted=True)
-                    if event.type == "response.failed":
-                        told = event.response.error
-                        return Saw(error={"kind": "failed", "seen": seen, "code": told.code, "message": told.message})
-        except openai.APIError as error:
-            return seen_error(error, seen)
-        return Saw(text=seen)
+            return await words.of(_responses_words(client, {**asked, "input": messages}), hang=scenario == "hang")
+        except (openai.APIError, Failed) as error:
+            return seen_error(error, words.seen)
+
+
+async def _responses_words(client: openai.AsyncOpenAI, asked: Any) -> AsyncIterator[str]:
+    async with client.responses.stream(**asked) as stream:
+        async for event in stream:
+            if event.type == "response.output_text.delta":
+                yield event.delta
+            if event.type == "response.failed":
+                raise Failed(event.response.error)
 
 
 async def _responses_loop(client: openai.AsyncOpenAI, asked: Any, given: Sequence[Any], *, stream: bool) -> Saw:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-from msgspec import Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from landline.core.exchange import Notes
 from landline.core.model import (
@@ -59,6 +59,16 @@ _ASIDE = frozenset(("store", "user", "metadata", "service_tier", "safety_identif
 _MODES_OF_MESSAGES = {"any": "required", "none": "none"}
 
 
+class _Kind(Struct, frozen=True):
+    """The members by which a request of the Responses API is known."""
+
+    messages: Raw | UnsetType = UNSET
+    input: Raw | UnsetType = UNSET
+
+
+_kinds = msgspec.json.Decoder(_Kind)
+
+
 class ChatRequest(Struct, frozen=True):
     """`members` are those of the body as they were written: what is forwarded verbatim is made of them."""
 
@@ -68,6 +78,18 @@ class ChatRequest(Struct, frozen=True):
     usage: bool  # the stream is to end with the usage
     members: dict[str, Raw]
     unknown: tuple[str, ...]  # members that a conversation has no place for
+
+
+def written_as_responses(body: bytes) -> bool:
+    """Whether a body is one of the Responses API: Cursor sends those on the path of chat completions."""
+    if b'"input"' not in body:
+        return False
+    try:
+        kind = _kinds.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False  # told in words where it is read as chat
+    without_messages = isinstance(kind.messages, UnsetType) or bytes(kind.messages) in (b"null", b"[]")
+    return without_messages and not isinstance(kind.input, UnsetType)
 
 
 def tool_shelf() -> Shelf[Toolset]:
