@@ -88,8 +88,8 @@ class LandlineError(Exception):
     `message` says what is wrong, `quote` repeats the words of a backend, `hint` says what to do. `retry_after` is in
     whole seconds: a client that reads it waits that long. `final=True` asks clients not to repeat the request (header
     `x-should-retry: false`), for states that waiting cannot mend. `check` names the check of `landline doctor` that
-    finds the cause; the page of symptoms has an anchor of that name. `details` are for programs: what an SDK looks at to
-    go on by itself (in the Messages API's form only).
+    finds the cause; the page of symptoms has an anchor of that name. `details` are for programs: what an SDK of the
+    Messages API looks at to go on by itself.
     """
 
     def __init__(

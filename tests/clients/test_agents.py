@@ -27,6 +27,14 @@ BEGUN = sse(chunk({"role": "assistant", "content": ""}), chunk({"content": "half
 CHECKS = {"/v1/responses": check_responses, "/v1/chat/completions": check_chat}
 
 
+# What the user of each sees of a first request that is larger than the window.
+TOO_LONG = {
+    "codex": "ran out of room in the model's context window",
+    "opencode": "tools alone cannot be made shorter by a summary. Serve the model with a larger window",
+    "qwen_code": "tokens > 4000 maximum",
+}
+
+
 def each_agent(*scenarios: str, but: tuple[str, ...] = ()) -> pytest.MarkDecorator:
     """One test per client, which fills these cells of its row."""
     parameters = [
@@ -86,7 +94,6 @@ async def test_a_refusal_is_told_once_in_words(tmp_path: Path, agent: Agent) -> 
     refused = json_answer(400, {"error": {"message": "no such grammar"}})
     async with agent_scene(agent, tmp_path, ModelServer(task(refused))) as scene:
         run = await scene.run()
-        print(run.explained, scene.story())
         assert run.exit_code == 1
         assert "no such grammar" in run.said
         assert len(scene.turns) == 1, scene.story()
@@ -99,7 +106,6 @@ async def test_a_server_that_fails_for_a_moment_is_asked_again(tmp_path: Path, a
     answer = lambda body: failing.pop() if failing and body.get("tools") else script(body)  # noqa: E731
     async with agent_scene(agent, tmp_path, ModelServer(answer)) as scene:
         run = await scene.run()
-        print(run.explained, scene.story())
         assert run.exit_code == 0, run.explained
         assert (scene.project / "log.txt").read_text() == "1\n"
 
@@ -108,10 +114,28 @@ async def test_a_server_that_fails_for_a_moment_is_asked_again(tmp_path: Path, a
 async def test_a_first_request_that_does_not_fit_is_told_and_not_repeated(tmp_path: Path, agent: Agent) -> None:
     async with agent_scene(agent, tmp_path, ModelServer(task(DONE), window=4_000)) as scene:
         run = await scene.run()
-        print(run.explained, scene.story())
         assert run.exit_code == 1
+        assert TOO_LONG[agent.name] in run.said, run.explained
         assert len(scene.turns) == 1, scene.story()
         assert scene.chats == []
+
+
+@each_agent("overflow", but=("codex", "qwen_code"))
+async def test_a_conversation_that_outgrows_the_window_is_summed_up_once(tmp_path: Path, agent: Agent) -> None:
+    """OpenCode is told a window that is too large, so that it learns the true one by an overflow."""
+    rest: list[Reply] = [
+        calls(agent.execute(f"echo {n} >> log.txt; head -c 6000 /dev/zero | tr '\\0' x")) for n in range(5)
+    ]
+    rest.append(DONE)
+    asked = lambda body: rest.pop(0) if body.get("tools") else Answer(text="A summary of what was done.")  # noqa: E731
+    async with agent_scene(agent, tmp_path, ModelServer(asked, window=12_000)) as scene:
+        run = await scene.run(output=500)
+        assert run.exit_code == 0, run.explained
+        assert (scene.project / "log.txt").read_text().split() == ["0", "1", "2", "3", "4"]
+        refused = [spoken for spoken in scene.turns if spoken.status == 400]
+        assert all(b"context_length_exceeded" in spoken.answer for spoken in refused)
+        assert 1 <= len(refused) <= 2, scene.story()
+        assert len(scene.turns) == 6 + len(refused)
 
 
 @each_agent("cut", but=("qwen_code",))
@@ -121,7 +145,6 @@ async def test_an_answer_that_is_cut_is_asked_for_again(tmp_path: Path, agent: A
     answer = lambda body: broken.pop() if broken and body.get("tools") else script(body)  # noqa: E731
     async with agent_scene(agent, tmp_path, ModelServer(answer)) as scene:
         run = await scene.run()
-        print(run.explained, scene.story())
         assert run.exit_code == 0, run.explained
         assert (scene.project / "log.txt").read_text() == "1\n"
         assert len(scene.turns) == 3
@@ -158,9 +181,8 @@ async def test_a_killed_client_frees_the_backend_at_once(tmp_path: Path, agent: 
 
 
 @each_agent("non_stream")
-async def test_streams(tmp_path: Path, agent: Agent) -> None:
+async def test_every_request_is_streamed(tmp_path: Path, agent: Agent) -> None:
     async with agent_scene(agent, tmp_path, ModelServer(task(DONE))) as scene:
         run = await scene.run()
         assert run.exit_code == 0, run.explained
-        print([(spoken.asked.get("stream"), bool(spoken.asked.get("tools"))) for spoken in scene.posts])
         assert [spoken.asked.get("stream") for spoken in scene.posts] == [True] * len(scene.posts)

@@ -34,6 +34,7 @@ async function stream(): Promise<object> {
 
 async function hang(): Promise<object> {
   const events = client.messages.stream(asked);
+  events.done().catch(() => undefined);
   return hangUp(() => events.abort(), (seen) => events.on("text", seen));
 }
 
