@@ -196,7 +196,7 @@ passed, a later run that finds something else fails, and so does a cell that no 
 - **Tool loop**: tools write a file and run a command, one request a turn, and each request extends the one before. For
   an SDK that is its tool runner, or a loop of the test's own where it has none.
 - **Parallel calls**: several calls of one answer come back in one request, each result with its call.
-- **Error**: what the server refuses is told once, in its words.
+- **Error**: what the server refuses is told in its words, after one request (Claude Code 2.1.329 tries six at once).
 - **Overflow**: a prompt that does not fit ends in words that say so, or in one summary, and is not repeated.
 - **Cut stream**: an answer whose server died is asked for again, or told as an error, never taken for a whole one.
 - **Hang-up**: the model server is free at once when the client goes.

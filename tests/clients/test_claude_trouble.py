@@ -64,13 +64,15 @@ def check_cut(line: Scene, *, at: int) -> None:
 
 
 @pytest.mark.scenario("claude_code", "error")
-async def test_a_refusal_is_told_once_in_words(claude: Claude):
+async def test_a_refusal_is_told_in_words(claude: Claude):
+    """2.1.329 tries a 400 six times at once, each time with less that a server may not know; 2.1.197 once."""
     refused = json_answer(400, {"error": {"message": "no such grammar"}})
     async with scene(claude, ModelServer(lambda body: refused)) as line:
         run = await line.run()
         assert run.exit_code == 1
         assert "no such grammar" in run.said, run.explained
-        assert (len(line.calls), len(line.chats)) == (1, 1), line.story()
+        tries = 1 if claude.program.version == "2.1.197" else 6
+        assert (len(line.calls), len(line.chats)) == (tries, tries), line.story()
 
 
 @pytest.mark.parametrize(
