@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,18 @@ async def test_a_killed_client_frees_the_backend_at_once(tmp_path: Path, agent: 
         assert len(scene.chats) == 1
 
 
-@each_agent("non_stream")
+@each_agent("non_stream", but=("codex", "opencode"))
+async def test_a_call_beside_the_loop_is_not_streamed(tmp_path: Path, agent: Agent) -> None:
+    """Qwen Code 0.15.10 makes one behind a failed turn."""
+    async with agent_scene(agent, tmp_path, ModelServer(task(DONE), window=4_000)) as scene:
+        await scene.run()
+        [spoken] = [spoken for spoken in scene.posts if not spoken.asked.get("stream")]
+        assert (spoken.status, spoken.streamed) == (200, False)
+        [choice] = json.loads(spoken.answer)["choices"]
+        assert choice["message"]["content"] == "A title"
+
+
+@each_agent("non_stream", but=("qwen_code",))
 async def test_every_request_is_streamed(tmp_path: Path, agent: Agent) -> None:
     async with agent_scene(agent, tmp_path, ModelServer(task(DONE))) as scene:
         run = await scene.run()

@@ -48,7 +48,8 @@ def test_of_two(claude):
 
 
 @pytest.fixture
-def folder(pytester: pytest.Pytester) -> pytest.Pytester:
+def folder(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    monkeypatch.setenv("PYTHONPATH", str(TESTS.parent))
     pytester.makeconftest(CONFTEST)
     pytester.makeini(SETTINGS)
     return pytester
