@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from typing import NamedTuple
 
 from landline.core.events import ResponseEnd
@@ -19,6 +20,7 @@ from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.titles import is_title_call
 from landline.server.answer import refuse_in_stream, stream_headers, whole_headers
 from landline.server.asgi import Header, Receive, Scope, Send, send_whole
+from landline.server.begun import Begun
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.forwarding import forward
@@ -87,6 +89,7 @@ class Proxy:
 
     async def _stream(self, opening: Opening, form: Form, call: Call, turn: Turn) -> None:
         exchange, gateway = call.exchange, self._line.settings.gateway
+        asked = Begun(_in_turn(opening, call, turn))  # it leaves before anything is made that only the answer needs
         encoder = form.encoder(exchange, opening)
 
         def behind_first() -> None:
@@ -108,31 +111,32 @@ class Proxy:
         counting_s = min(COUNT_BEFORE_OPENING_S, gateway.commit_after_s / 5)
         delivery.open_later(gateway.commit_after_s - counting_s - call.elapsed_s, decide)
         try:
-            await self._answered(Streamed(opening, call, turn, encoder, delivery, form))
+            await self._answered(Streamed(opening, call, turn, encoder, delivery, form), asked)
         except LandlineError as error:
             delivery.fail(error, exchange)
         finally:
             delivery.close()
             opening.release()
 
-    async def _answered(self, streamed: Streamed) -> None:
-        """Sends, and sends again while the client has had no word of an answer that broke. Raises LandlineError."""
-        encoder = streamed.encoder
+    async def _answered(self, streamed: Streamed, asked: Awaitable[UpstreamAnswer]) -> None:
+        """Reads, and asks again while the client has had no word of an answer that broke. Raises LandlineError."""
+        opening, encoder = streamed.opening, streamed.encoder
         behind: tuple[Continuation, ...] = ()
         while True:
             try:
-                return await self._once(streamed, *behind)
+                return await self._once(streamed, asked, *behind)
             except LandlineError as error:
-                if encoder.spoke or not await streamed.opening.again(error, thinking=encoder.index >= 0):
+                if encoder.spoke or not await opening.again(error, thinking=encoder.index >= 0):
                     raise
             behind = (Continuation(encoder.index, thinking=encoder.thinking),)
+            asked = _in_turn(opening, streamed.call, streamed.turn)
 
-    async def _once(self, streamed: Streamed, *behind: Continuation) -> None:
+    async def _once(self, streamed: Streamed, asked: Awaitable[UpstreamAnswer], *behind: Continuation) -> None:
         opening, exchange = streamed.opening, streamed.call.exchange
         reading = Reading(opening, exchange, *behind)
         reading.holds_end = streamed.form.holds_end
-        asyncio.get_running_loop().call_soon(reading.pipeline)  # runs when the request has left
-        async with await _sent(streamed) as answer:
+        reading.pipeline()  # while the backend works
+        async with await _sent(streamed, asked) as answer:
             end = await _pump(answer, reading, streamed)
             if reading.lacking:
                 end = await self._rest(reading, streamed)
@@ -181,20 +185,20 @@ class Streamed(NamedTuple):
     form: Form
 
 
-async def _sent(streamed: Streamed) -> UpstreamAnswer:
+async def _sent(streamed: Streamed, asked: Awaitable[UpstreamAnswer]) -> UpstreamAnswer:
     """The backend's headers, or what the count said while they did not come."""
-    answer = await streamed.delivery.unless_refused(_in_turn(streamed))
+    answer = await streamed.delivery.unless_refused(asked)
     streamed.call.headers_arrived()
     if streamed.delivery.opened:
         streamed.opening.forget()  # else with the first event: until then the prompt may have to be counted
     return answer
 
 
-async def _in_turn(streamed: Streamed) -> UpstreamAnswer:
-    if streamed.turn.waits:
-        with waiting(streamed.call.exchange):
-            await streamed.turn.come()
-    return await streamed.opening.send()
+async def _in_turn(opening: Opening, call: Call, turn: Turn) -> UpstreamAnswer:
+    if turn.waits:
+        with waiting(call.exchange):
+            await turn.come()
+    return await opening.send()
 
 
 async def _pump(answer: UpstreamAnswer, reading: Reading, streamed: Streamed) -> ResponseEnd:
