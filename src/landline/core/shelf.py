@@ -1,4 +1,8 @@
-"""What was read of bytes that come again: known by the bytes alone, and not read twice."""
+"""What was read of bytes that come again: known by the bytes alone, and not read twice.
+
+A list that stands in a request where it stood in one before, counted from its beginning or from its end, need not even
+be looked for: `lifted` takes it out before the request is parsed.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,22 @@ Found = TypeVar("Found")
 
 LISTS = 16  # kept at a time: each client has a few
 LARGEST_BYTES = 1024 * 1024  # of what is kept
+WORTH_LIFTING = 4096  # bytes; a parser skips fewer as fast
+LOOKED_FOR = 64  # bytes of a list's beginning
+
+# What stands for a lifted list. Whoever parses it back, as the member that the list should be, knows that it was there.
+LIFTED = Raw(b'"lifted"')
+
+
+class _Seen(Generic[Found]):
+    """One list. `front` and `back`: where it last began, in bytes from the request's beginning and end; 0: unknown."""
+
+    __slots__ = ("back", "found", "front", "written")
+
+    def __init__(self, written: bytes, found: Found) -> None:
+        self.written = written
+        self.found = found
+        self.front = self.back = 0
 
 
 class Shelf(Generic[Found]):
@@ -19,18 +39,31 @@ class Shelf(Generic[Found]):
 
     def __init__(self, read: Callable[[Raw], Found]) -> None:
         self._read = read
-        self._known: deque[tuple[Raw, Found]] = deque(maxlen=LISTS)
+        self._seen: deque[_Seen[Found]] = deque(maxlen=LISTS)
 
-    def found(self, written: Raw) -> Found:
-        """Raises what `read` raises."""
-        for place, (known, found) in enumerate(self._known):
-            if known == written:  # of another length nearly always, or the same
+    def lifted(self, body: bytes) -> tuple[bytes, Found] | None:
+        """`body` with LIFTED in place of a list that is known, and what is known of it."""
+        for seen in self._seen:
+            for at in (seen.front, len(body) - seen.back if seen.back else 0):
+                if at > 0 and body.startswith(seen.written, at):
+                    view = memoryview(body)
+                    return b"".join((view[:at], memoryview(LIFTED), view[at + len(seen.written) :])), seen.found
+        return None
+
+    def found(self, written: Raw, body: bytes = b"") -> Found:
+        """What is known of `written`, which stands in `body`. Raises what `read` raises."""
+        plain = bytes(written)
+        for place, seen in enumerate(self._seen):
+            if seen.written == plain:  # of another length nearly always, or the same
                 if place:
-                    self._known.remove((known, found))
-                    self._known.appendleft((known, found))
-                return found
-        kept = Raw(bytes(written))
-        found = self._read(kept)
-        if len(memoryview(kept)) <= LARGEST_BYTES:
-            self._known.appendleft((kept, found))
-        return found
+                    self._seen.remove(seen)
+                    self._seen.appendleft(seen)
+                break
+        else:
+            seen = _Seen(plain, self._read(Raw(plain)))
+            if len(plain) <= LARGEST_BYTES:
+                self._seen.appendleft(seen)
+        if len(plain) >= WORTH_LIFTING and body:
+            at = body.find(plain[:LOOKED_FOR])
+            seen.front, seen.back = at, len(body) - at
+        return seen.found

@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 from landline.server.http_exchange import READ_AHEAD, STATUS_LINES, HttpExchange
 
 HEAD_LIMIT = 64 * 1024
+READ_BYTES = 256 * 1024  # of one read
 LINGER_S = 5.0
 STALL_S = 300.0  # a client that reads nothing for so long is gone, and must not hold a backend any longer
 
@@ -36,8 +37,11 @@ class Deadlines:
         self.idle_s = idle_s
 
 
-class Connection(asyncio.Protocol):
-    """Carries one exchange at a time; requests sent ahead wait in order."""
+class Connection(asyncio.BufferedProtocol):
+    """Carries one exchange at a time; requests sent ahead wait in order.
+
+    `room` is where the bytes of a read stand until they are parsed: one for all connections of a loop.
+    """
 
     def __init__(
         self,
@@ -47,7 +51,9 @@ class Connection(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         deadlines: Deadlines,
+        room: memoryview,
     ) -> None:
+        self._room = room
         self._app = cast("Any", config.loaded_app)  # pyright: ignore[reportUnknownMemberType]
         self._state = server_state
         self._deadlines = deadlines
@@ -89,9 +95,13 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         return False  # a client that stops sending has hung up
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._lingering:
             return
+        data: bytes | memoryview = self._room[:nbytes]
         while data:
             if self._reading is None:
                 self._head_size += len(data)
@@ -100,7 +110,7 @@ class Connection(asyncio.Protocol):
                 data = b""
             except httptools.HttpParserUpgrade as upgrade:
                 # Some clients offer HTTP/2 with their first request. It is answered as it is; the offer is not taken.
-                data = self._without_offer() + data[upgrade.args[0] :]
+                data = self._without_offer() + bytes(data[upgrade.args[0] :])
             except httptools.HttpParserError:
                 self._refuse(400, "This is not an HTTP/1.1 request.")
                 return
@@ -306,4 +316,4 @@ class Connection(asyncio.Protocol):
 
 def connection_class(deadlines: Deadlines) -> Any:
     """A factory for uvicorn, which calls it with `config`, `server_state`, `app_state` and `_loop`."""
-    return functools.partial(Connection, deadlines=deadlines)
+    return functools.partial(Connection, deadlines=deadlines, room=memoryview(bytearray(READ_BYTES)))

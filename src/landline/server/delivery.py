@@ -81,13 +81,17 @@ class Delivery:
         if self._on_first is not None:
             self._on_first()
             self._on_first = None
-        return self._put(data, last=last)
-
-    def _put(self, data: bytes, *, last: bool = False) -> bool:
         if not self.opened:
             self._open()
         self._last = self._loop.time()
         return self._client.write(data, last=last)
+
+    def _beat(self) -> None:
+        """A sign of life, which is no word of the answer; opens it as well."""
+        if not self.opened:
+            self._open()
+        self._last = self._loop.time()
+        self._client.write(self._encoder.heartbeat())
 
     def fail(self, error: LandlineError, exchange: Exchange) -> None:
         """Ends the answer with one error event; where it is not open yet, raises the error for an HTTP answer."""
@@ -127,12 +131,12 @@ class Delivery:
                 self._owner.cancel()
                 return
         if not self.opened:
-            self._put(self._encoder.heartbeat())
+            self._beat()
 
     def _look(self) -> None:
         """The timer: beats after a silence, else looks again when the silence would be long enough."""
         silent_s = self._loop.time() - self._last
         if silent_s >= self._heartbeat_s:
-            self._put(self._encoder.heartbeat())
+            self._beat()
             silent_s = 0.0
         self._timer = self._loop.call_later(max(self._heartbeat_s - silent_s, 0.01), self._look)

@@ -17,7 +17,7 @@ from landline.server.asgi import Receive, Scope, Send, header
 from landline.server.calls import Call
 from landline.server.line import Line
 from landline.server.understanding import routed
-from landline.server.waiting import waiting
+from landline.server.waiting import Waiting
 from landline.upstream.client import UpstreamAnswer
 from landline.upstream.dialects import BackendKind
 
@@ -84,7 +84,7 @@ async def _post(path: str, body: bytes, headers: dict[str, str], exchange: Excha
         exchange.backend_requests += 1
         try:
             told = {**headers, **line.headers_for(backend, exchange)}
-            with waiting(exchange):
+            with Waiting(exchange):
                 answer = await line.client.post(backend.url + path, body, told)
         except LandlineError as error:
             following = line.after_failure(backend, exchange, error)

@@ -44,6 +44,7 @@ class HttpExchange:
     """One request and its answer, as the ASGI application sees them."""
 
     __slots__ = (
+        "_bodiless",
         "_chunked",
         "_connection",
         "_gone",
@@ -74,6 +75,7 @@ class HttpExchange:
         self._started = False
         self._head = b""  # written together with the first bytes of the body
         self._chunked = False
+        self._bodiless = scope["method"] == "HEAD"
         self._message = False  # the body was handed over to its end
         scope["landline.client"] = self
 
@@ -151,7 +153,7 @@ class HttpExchange:
     def write(self, data: bytes, *, last: bool = False) -> bool:
         if self._gone:
             return True
-        if self._scope["method"] == "HEAD":
+        if self._bodiless:
             data = b""
         elif self._chunked:
             if data:
@@ -180,7 +182,7 @@ class HttpExchange:
             if name == b"content-length" or status in (204, 304):
                 self._chunked = False
             lines.append(b"%b: %b\r\n" % (name, value))
-        if self._chunked and self._scope["method"] != "HEAD":
+        if self._chunked and not self._bodiless:
             lines.append(b"transfer-encoding: chunked\r\n")
         if not self._keep_alive:
             lines.append(b"connection: close\r\n")

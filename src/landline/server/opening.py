@@ -16,7 +16,7 @@ from landline.protocols.openai_chat.dialect import Dialect
 from landline.protocols.openai_chat.request import encode_request
 from landline.protocols.openai_chat.whole import as_stream
 from landline.server.line import Line
-from landline.server.waiting import waiting
+from landline.server.waiting import Waiting
 from landline.transforms.largest import beyond_compaction, first_too_large, largest_parts
 from landline.transforms.limits import (
     MARGIN_TOKENS,
@@ -225,7 +225,7 @@ class Opening:
         headers = self._line.headers_for(self.backend, self._exchange)
         try:
             url = self.backend.url + "/v1/chat/completions"
-            with waiting(self._exchange):
+            with Waiting(self._exchange):
                 async with await self._line.client.post(url, body, headers) as answer:
                     return as_stream(await answer.body(WHOLE_ANSWER)) if answer.status == 200 else b""
         except LandlineError:
@@ -281,7 +281,7 @@ class Opening:
         self._exchange.backend_requests += 1
         headers = self._line.headers_for(self.backend, self._exchange)
         try:
-            with waiting(self._exchange):
+            with Waiting(self._exchange):
                 answer = await self._line.client.post(self.backend.url + "/v1/chat/completions", self._body, headers)
         except LandlineError as error:
             following = self._line.after_failure(self.backend, self._exchange, error)

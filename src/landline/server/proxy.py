@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from landline.core.events import ResponseEnd
 from landline.core.exchange import Exchange, Outcome
+from landline.core.fold import Answer
 from landline.core.model import Conversation
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.titles import is_title_call
@@ -31,7 +32,7 @@ from landline.server.reading import Reading, failure, read_whole
 from landline.server.repeats import Turn
 from landline.server.titles import TitleCall
 from landline.server.understanding import to_backend
-from landline.server.waiting import waiting
+from landline.server.waiting import Waiting
 from landline.server.web_search import SearchCall
 from landline.transforms.continuation import Continuation
 from landline.upstream.client import UpstreamAnswer
@@ -158,8 +159,7 @@ class Proxy:
 
     async def _whole(self, opening: Opening, form: Form, call: Call, turn: Turn, send: Send) -> None:
         exchange = call.exchange
-        with waiting(exchange):
-            folded = await turn.come()
+        folded = await _come(turn, exchange) if turn.waits else None
         if folded is None:
             folded = await read_whole(opening, call)
             self._complete(opening, exchange, ResponseEnd(folded.stop_reason, folded.usage))
@@ -196,9 +196,13 @@ async def _sent(streamed: Streamed, asked: Awaitable[UpstreamAnswer]) -> Upstrea
 
 async def _in_turn(opening: Opening, call: Call, turn: Turn) -> UpstreamAnswer:
     if turn.waits:
-        with waiting(call.exchange):
-            await turn.come()
+        await _come(turn, call.exchange)
     return await opening.send()
+
+
+async def _come(turn: Turn, exchange: Exchange) -> Answer | None:
+    with Waiting(exchange):
+        return await turn.come()
 
 
 async def _pump(answer: UpstreamAnswer, reading: Reading, streamed: Streamed) -> ResponseEnd:

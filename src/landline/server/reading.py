@@ -13,7 +13,7 @@ from landline.errors import LandlineError
 from landline.protocols.openai_chat.stream import ChatStreamDecoder
 from landline.server.calls import Call
 from landline.server.opening import Opening
-from landline.server.waiting import waiting
+from landline.server.waiting import Waiting
 from landline.transforms.continuation import Continuation
 from landline.transforms.identifiers import MintIds
 from landline.transforms.second_asking import NUDGED, HoldCall, with_named_call, with_nudge
@@ -125,7 +125,7 @@ async def _collect(answer: UpstreamAnswer, reading: Reading, opening: Opening, e
         ours_s += time.perf_counter() - began
         return fold.over or reading.lacking is not None
 
-    with waiting(exchange):
+    with Waiting(exchange):
         await answer.pour(take, sip_s=SIP_S)
     exchange.waited_s -= ours_s
     if reading.lacking:

@@ -150,7 +150,10 @@ class Connection(asyncio.Protocol):
             self._wake()
             return
         over = False
-        if self._pieces:
+        if len(self._pieces) == 1 and not self._full:  # as of a stream, token by token
+            self._size = 0
+            over = sink(self._pieces.pop())
+        elif self._pieces:
             over = sink(self._take())
         if not over and self._error is not None:
             self._end_pour(self._error)

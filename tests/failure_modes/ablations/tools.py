@@ -11,7 +11,7 @@ from landline.core.events import BlockDelta
 from landline.core.exchange import Notes
 from landline.core.model import Conversation, Tool
 from landline.protocols.anthropic_messages.request import _conversation
-from landline.protocols.anthropic_messages.tools import ToolShelf
+from landline.protocols.anthropic_messages.tools import Toolset
 from landline.protocols.openai_chat.dialect import Dialect
 from landline.protocols.openai_chat.request import chat_request
 from landline.server.native import NativeProxy
@@ -78,8 +78,8 @@ def _whole(conversation: Conversation, *, dialect: Dialect, notes: Notes, stream
     return msgspec.json.encode(msgspec.structs.replace(request, stream=conversation.stream))
 
 
-def _all_stream(wire: Any, notes: Notes, shelf: ToolShelf) -> Conversation:
-    return msgspec.structs.replace(_conversation(wire, notes, shelf), stream=wire.stream is not False)
+def _all_stream(wire: Any, notes: Notes, toolset: Toolset) -> Conversation:
+    return msgspec.structs.replace(_conversation(wire, notes, toolset), stream=wire.stream is not False)
 
 
 async def _no_page(pages: Any, request: Any) -> Any:

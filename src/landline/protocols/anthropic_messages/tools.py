@@ -36,9 +36,9 @@ class ToolShelf(Shelf[Toolset]):
     def __init__(self) -> None:
         super().__init__(read_tools)
 
-    def toolset(self, written: Raw) -> Toolset:
+    def toolset(self, written: Raw, body: bytes = b"") -> Toolset:
         """Raises msgspec.ValidationError and LandlineError for what is no list of tools."""
-        return self.found(written)
+        return self.found(written, body)
 
 
 def read_tools(written: Raw) -> Toolset:
