@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from landline.config.settings import Backend, Gateway, Settings
+from landline.config.settings import Backend, Gateway, Search, Settings
 from landline.core.exchange import Exchange, Outcome
+from landline.protocols.openai_responses.request import NO_SEARCHER
 from landline.server.run import running_gateway
 from tests.clients.codex import Codex, Run
 from tests.clients.npm_clients import CODEX
@@ -26,6 +27,7 @@ from tests.fakes.upstream import Close, Send, Status, json_answer
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(90)]
 
 MODEL = "local-model"
+NO_SEARCH = Search()
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def ran(root: Path, server: ModelServer, *, url: str = "") -> AsyncIterator[Scene]:
+async def ran(root: Path, server: ModelServer, *, url: str = "", search: Search = NO_SEARCH) -> AsyncIterator[Scene]:
     """One run of Codex on a line of its own, to its end."""
     codex = Codex(CODEX.path(), root)
     async with server:
-        settings = Settings(gateway=Gateway(drain_s=1), backend=Backend(url=url or server.url))
+        settings = Settings(gateway=Gateway(drain_s=1), backend=Backend(url=url or server.url), search=search)
         async with running_gateway(settings) as gateway, Tap(gateway.url) as tap:
             run = await codex.run(tap.url, "create hello.txt", model=MODEL)
             posts = [spoken for spoken in tap.spoken if spoken.method == "POST"]
@@ -88,7 +90,7 @@ async def test_a_loop_writes_a_file(tmp_path: Path) -> None:
         assert [record.outcome for record in records] == [Outcome.COMPLETED] * 3
         assert len({record.session for record in records}) == 1
         assert records[0].session
-        assert all(record.notes.dropped == ["tool web_search (runs on the vendor's servers)"] for record in records)
+        assert all(record.notes.dropped == [NO_SEARCHER] for record in records)
         assert records[1].usage is not None
         assert records[1].usage.cached > records[0].usage.prompt - 2  # type: ignore[union-attr]
 
@@ -134,6 +136,29 @@ async def test_a_subagent_has_the_session_of_its_main_loop_and_a_name_of_its_own
         agents = {record.agent for record in scene.exchanges}
         assert "" in agents
         assert len(agents) == 2
+
+
+async def test_a_search_runs_in_the_gateway_between_its_own_calls(tmp_path: Path) -> None:
+    """What was found stands in each later prompt, though the client keeps nothing but what it cannot read of it."""
+    pages = tmp_path / "pages.json"
+    pages.write_text(json.dumps([{"url": "https://docs.example.org/a", "title": "A", "text": "The word is xyzzy."}]))
+    search = Search(command=("sh", "-c", 'cat "$0"', str(pages), "{query}"))
+    look = Answer(thinking="I look first.", tool_calls=(("web_search", {"query": "the word"}, "c1"),))
+    script = steps(look, execute("echo xyzzy > hello.txt"), Answer(text="all done"))
+    async with ran(tmp_path, ModelServer(script, prefix_cache=True), search=search) as scene:
+        assert scene.run.exit_code == 0, scene.run.explained
+        assert scene.run.stdout.strip() == "all done"
+        assert (tmp_path / "project" / "hello.txt").read_text() == "xyzzy\n"
+        assert len(scene.spoken) == 2
+        assert len(scene.chats) == 3
+        first = check_responses(scene.spoken[0].answer, asked_model=MODEL)
+        assert [block["type"] for block in first.content] == ["thinking", "search", "thinking", "tool_use"]
+        check_append_only(scene.chats)
+        roles = [message["role"] for message in scene.chats[-1]["messages"]]
+        assert roles[-4:] == ["assistant", "tool", "assistant", "tool"]
+        assert "The word is xyzzy." in scene.chats[-1]["messages"][-3]["content"]
+        assert not any(record.notes.dropped for record in scene.exchanges)
+        assert "the word" in scene.run.stderr  # it shows what was searched
 
 
 async def test_calls_left_in_the_text_are_run(tmp_path: Path) -> None:

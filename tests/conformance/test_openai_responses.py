@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from landline.core.exchange import Outcome
+from landline.protocols.openai_responses.request import NO_SEARCHER
 from tests.fakes.chat_stream import DONE, Answer, chunk, sse
 from tests.fakes.gateway_client import GatewayClient, gateway_to, until
 from tests.fakes.model_server import ModelServer, count_tokens
@@ -154,7 +155,7 @@ async def test_a_tool_loop(pair: Pair, sdk: openai.AsyncOpenAI) -> None:
     assert [json.loads(call["function"]["arguments"]) for call in called["tool_calls"]] == [LS[1], SPAWN[1], PATCH[1]]
     assert [call["id"] for call in called["tool_calls"]] == [one["tool_call_id"] for one in after["messages"][4:]]
     assert [one["content"] for one in after["messages"][4:]] == ["result 1", "result 2", "result 3"]
-    assert "tool web_search (runs on the vendor's servers)" in pair[1].exchanges[-1].notes.dropped
+    assert pair[1].exchanges[-1].notes.dropped == [NO_SEARCHER]
 
 
 async def test_the_bytes_of_a_stream(pair: Pair) -> None:

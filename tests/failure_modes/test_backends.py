@@ -91,11 +91,15 @@ async def test_row_6_11_a_router_behind_the_gateway_is_told_the_session() -> Non
     async with ModelServer() as server:
         async with gateway_to(server.url) as client:
             await client.messages(headers={SESSION: BEGINNING})
+            await client.messages(headers={"session-id": BEGINNING, "thread-id": "t2"})  # as Codex names a subagent
             await client.messages()
-        async with gateway_to(server.url, backend={"session_header": ""}) as client:
+        async with gateway_to(server.url, backend={"session_headers": ()}) as client:
             await client.messages(headers={SESSION: BEGINNING})
         told = [request.headers.get("x-session-id") for request in server.chats]
-        assert told == [BEGINNING, None, None]
+        assert told == [BEGINNING, BEGINNING, None, None]
+        assert [request.headers.get("x-session-affinity") for request in server.chats] == told
+        agents = [request.headers.get("x-claude-code-agent-id") for request in server.chats]
+        assert agents == [None, "t2", None, None]
 
 
 @pytest.mark.row("6.12")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from landline.config.settings import Search
 from landline.protocols.openai_responses.stream import ResponseHead, ResponsesEncoder
 from tests.failure_modes.streamed import PROMPT_TOKENS
 from tests.fakes.chat_stream import Answer
@@ -29,6 +31,37 @@ HOSTED = [{"type": "web_search"}, {"type": "local_shell"}, {"type": "image_gener
 async def ask(client: GatewayClient, *items: dict[str, Any], **fields: Any) -> Reply:
     told = {"model": "m", "input": list(items) or "hello", "store": False, "stream": True} | fields
     return await client.call("POST", "/v1/responses", body=told, headers=CODEX)
+
+
+@pytest.mark.row("1.17")
+async def test_row_1_17_codex_works_on_a_server_that_knows_chat_only() -> None:
+    """It speaks nothing but Responses (tests/clients/test_codex.py has the real one)."""
+    async with ModelServer(lambda body: Answer(text="hi")) as server, gateway_to(server.url) as client:
+        reply = await ask(client, tools=[EXEC])
+        assert check_responses(reply.body, asked_model="m").content == [{"type": "text", "text": "hi"}]
+        posts = [request.path for request in server.requests if request.method == "POST"]
+        assert set(posts) - {"/tokenize"} == {"/v1/chat/completions"}
+
+
+@pytest.mark.row("2.43")
+async def test_row_2_43_a_search_is_run_where_there_is_a_service_for_it(tmp_path: Path) -> None:
+    """Between the client's own calls, and the next turn's prompt begins with what the model read of it."""
+    page = {"url": "https://docs.example.org/a", "title": "A", "text": "The word is xyzzy."}
+    (tmp_path / "pages.json").write_text(json.dumps([page]))
+    search = Search(command=("sh", "-c", 'cat "$0"', str(tmp_path / "pages.json"), "{query}"))
+    look, run = ("web_search", {"query": "word"}, "c1"), ("exec_command", {"cmd": "ls"}, "c2")
+    answers = [Answer(tool_calls=(look,)), Answer(tool_calls=(run,)), Answer(text="done")]
+    hello = {"role": "user", "content": "hello"}
+    sealed = {"include": ["reasoning.encrypted_content"], "tools": [EXEC, *HOSTED]}
+    async with ModelServer(lambda body: answers.pop(0)) as server, gateway_to(server.url, search=search) as client:
+        reply = await ask(client, hello, **sealed)
+        output = response_events(reply.body)[-1]["response"]["output"]
+        assert [item["type"] for item in output] == ["web_search_call", "reasoning", "function_call"]
+        result = {"type": "function_call_output", "call_id": output[-1]["call_id"], "output": "r"}
+        await ask(client, hello, *output, result, **sealed)
+        _, before, after = (request.json["messages"] for request in server.chats)
+        assert "xyzzy" in before[-1]["content"]
+        assert after[: len(before)] == before
 
 
 @pytest.mark.row("2.43")

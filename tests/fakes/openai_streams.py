@@ -20,6 +20,9 @@ SUMMARY = (
     "response.reasoning_summary_text.delta",
     "response.reasoning_summary_text.done",
 )
+SEARCH = ("response.web_search_call.in_progress", "response.web_search_call.searching")
+SEARCH_DONE = "response.web_search_call.completed"
+ANNOTATION = "response.output_text.annotation.added"
 FUNCTION = ("", "response.function_call_arguments.delta", "response.function_call_arguments.done")
 CUSTOM = ("", "response.custom_tool_call_input.delta", "response.custom_tool_call_input.done")
 PART_DONE = {"response.content_part.added": "response.content_part.done"}
@@ -80,6 +83,8 @@ def _item(events: list[dict[str, Any]], index: int) -> tuple[dict[str, Any] | No
     """The next item, whole, and the events behind it; None where the stream ends inside of it."""
     added, *rest = events
     assert added["type"] == "response.output_item.added", added
+    if added["item"]["type"] == "web_search_call":
+        return _search(added["item"], rest, index)
     begin, delta, done = _around(added["item"], rest)
     said, text = "", None
     for at, event in enumerate(rest):
@@ -87,7 +92,8 @@ def _item(events: list[dict[str, Any]], index: int) -> tuple[dict[str, Any] | No
         assert event.get("item_id", added["item"]["id"]) == added["item"]["id"]
         if event["type"] == "response.output_item.done":
             item = event["item"]
-            assert text == said
+            empty = added["item"]["type"] == "reasoning" and not rest[:at]  # nothing but what its client cannot read
+            assert text == said or (empty and item["encrypted_content"])
             assert (item["id"], item["type"]) == (added["item"]["id"], added["item"]["type"])
             assert _said(item) == said, "the item does not hold what its deltas said"
             return item, rest[at + 1 :]
@@ -97,8 +103,25 @@ def _item(events: list[dict[str, Any]], index: int) -> tuple[dict[str, Any] | No
         elif event["type"] == done:
             text = next(event[name] for name in ("text", "arguments", "input") if name in event)
         else:
-            assert event["type"] in (begin, PART_DONE.get(begin)), event
+            assert event["type"] in (begin, PART_DONE.get(begin), ANNOTATION), event
     return None, []
+
+
+def _search(
+    begun: dict[str, Any], rest: list[dict[str, Any]], index: int
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """A search that the server ran: it begins, runs and ends, in this order."""
+    kinds = [event["type"] for event in rest[:4]]
+    if len(kinds) < 4:
+        return None, []
+    assert kinds == [*SEARCH, SEARCH_DONE, "response.output_item.done"]
+    assert {event["output_index"] for event in rest[:4]} == {index}
+    item = rest[3]["item"]
+    assert (item["id"], item["type"]) == (begun["id"], "web_search_call")
+    assert begun["status"] == "in_progress"
+    assert item["status"] in ("completed", "failed")
+    assert item["action"]["type"] == "search"
+    return item, rest[4:]
 
 
 def _around(item: dict[str, Any], rest: list[dict[str, Any]]) -> tuple[str, str, str]:
@@ -117,6 +140,8 @@ def _around(item: dict[str, Any], rest: list[dict[str, Any]]) -> tuple[str, str,
 def _said(item: dict[str, Any]) -> str:
     """What the deltas of an item add up to."""
     match item["type"]:
+        case "web_search_call":
+            return item["action"]["query"]
         case "message":
             return "".join(part["text"] for part in item["content"])
         case "reasoning":
@@ -134,6 +159,8 @@ def _block(item: dict[str, Any]) -> dict[str, Any]:
             return {"type": "text", "text": said}
         case "reasoning":
             return {"type": "thinking", "thinking": said}
+        case "web_search_call":
+            return {"type": "search", "query": said}
         case "function_call":
             name = ".".join(filter(None, (item.get("namespace"), item["name"])))
             return {"type": "tool_use", "id": item["call_id"], "name": name, "input": _object(said)}

@@ -15,6 +15,12 @@ from msgspec import Meta
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Secret = Annotated[str, Meta(extra={"secret": True})]
+# Names that a client's request may have; not those by which a request is sent, or its sender known.
+HEADER_NAME = (
+    r"(?!(?i:authorization|x-api-key|cookie|host|connection|transfer-encoding|content-[a-z]+|accept-encoding)$)"
+    r"[A-Za-z0-9][A-Za-z0-9-]{0,63}"
+)
+HeaderName = Annotated[str, Meta(pattern=f"^{HEADER_NAME}$")]
 # An empty key would let in a client that sends an empty header.
 GatewayKey = Annotated[str, Meta(min_length=1, extra={"secret": True})]
 
@@ -51,10 +57,17 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         tuple[str, ...],
         Meta(description="Further base URLs that serve the same models; each session stays with one of them."),
     ] = ()
-    session_header: Annotated[
+    session_headers: Annotated[
+        tuple[HeaderName, ...],
+        Meta(description="Headers that tell the backend the session, for routers behind it; none tells nothing."),
+    ] = ("x-session-id", "x-session-affinity")
+    agent_header: Annotated[
         str,
-        Meta(description="Header that tells the backend the session, for routers behind it; empty tells nothing."),
-    ] = "x-session-id"
+        Meta(
+            pattern=f"^({HEADER_NAME})?$",
+            description="Header that tells the backend which subagent of the session asks; empty tells nothing.",
+        ),
+    ] = "x-claude-code-agent-id"
     key: Annotated[Secret, Meta(description="Key that the backend wants (sent as a bearer token).")] = ""
     protocol: Annotated[
         Literal["openai_chat", "anthropic_messages"],

@@ -8,44 +8,7 @@ move. Subagents share the system prompt and the tools of their main loop, so an 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
-
-import msgspec
-from msgspec import Raw, Struct, UnsetType
-
-LONGEST_SESSION = 120
-_PLAIN = re.compile(f"[!-~]{{1,{LONGEST_SESSION}}}")
-
-
-class _Metadata(Struct, frozen=True):
-    user_id: str = ""
-
-
-class _UserId(Struct, frozen=True):
-    session_id: str = ""
-
-
-def session_name(told: str) -> str:
-    """A session's id as it may stand in logs and headers: as told, or its digest when it is long or oddly spelled."""
-    if not told or _PLAIN.fullmatch(told):
-        return told
-    return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def session_of_metadata(metadata: Raw | UnsetType) -> str:
-    """The session in `metadata` of a Messages request; empty where there is none.
-
-    Claude Code writes JSON into the string `user_id` (2.1.100 to 2.1.329). The rest of it names a device and an
-    account, and is not read.
-    """
-    if isinstance(metadata, UnsetType) or b"session_id" not in bytes(metadata):
-        return ""
-    try:
-        told = msgspec.json.decode(metadata, type=_Metadata).user_id
-        return session_name(msgspec.json.decode(told, type=_UserId).session_id)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return ""
 
 
 def ranked(session: str, replicas: Sequence[str]) -> list[str]:

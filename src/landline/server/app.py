@@ -63,9 +63,7 @@ def build_frame(line: Line) -> Frame:
     router = Router(
         routes=[
             *[Route(path, endpoint, methods=["POST"]) for path, endpoint in posts.items()],
-            *([] if native else _kept_responses(line)),
-            Route("/v1/models", pages.models, methods=["GET"]),
-            Route("/v1/models/{model:path}", pages.model, methods=["GET"]),
+            *_things(line, pages),
             Route("/health", pages.health, methods=["GET"]),
             Route("/ready", pages.ready, methods=["GET"]),
             Route("/landline/live", pages.live, methods=["GET"]),
@@ -81,9 +79,12 @@ def build_frame(line: Line) -> Frame:
     return Frame(router, line, posts=posts)
 
 
-def _kept_responses(line: Line) -> list[Route]:
-    one = "/v1/responses/{response}"
-    return [
-        Route(one, OneResponse(line), methods=["GET", "DELETE"]),
-        Route(f"{one}/input_items", InputItems(line), methods=["GET"]),
+def _things(line: Line, pages: Pages) -> list[Route]:
+    """What has an address of its own: models, and responses that are kept."""
+    model, response = "/v1/models/{model:path}", "/v1/responses/{response}"
+    kept = [
+        Route(response, OneResponse(line), methods=["GET", "DELETE"]),
+        Route(f"{response}/input_items", InputItems(line), methods=["GET"]),
     ]
+    models = [Route("/v1/models", pages.models, methods=["GET"]), Route(model, pages.model, methods=["GET"])]
+    return models if line.backend.native else [*models, *kept]

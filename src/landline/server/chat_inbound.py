@@ -6,8 +6,8 @@ from landline.core.exchange import Exchange
 from landline.core.fold import Answer
 from landline.core.model import Conversation
 from landline.errors import LandlineError
-from landline.policy.affinity import session_name
 from landline.policy.forwarding import Forwarding, goes_verbatim
+from landline.policy.identity import session_name
 from landline.protocols.openai_chat_in.request import ChatRequest, note_unknown, written_as_responses
 from landline.protocols.openai_chat_in.request import decode_request as decode_chat
 from landline.protocols.openai_chat_in.request import tool_shelf as chat_shelf

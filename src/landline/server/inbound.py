@@ -6,6 +6,7 @@ and `responses_inbound.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from landline.core.events import ResponseEnd
@@ -15,6 +16,8 @@ from landline.core.model import Conversation
 from landline.core.stream import StreamEncoder
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder, encode_message
+from landline.server.asgi import Send
+from landline.server.calls import Call
 from landline.server.line import Line
 from landline.server.opening import Opening
 from landline.server.understanding import understood
@@ -54,8 +57,17 @@ class Form(Protocol):
 
 
 class Asked(NamedTuple):
+    """`answered_here`: what answers it in place of the backend alone."""
+
     conversation: Conversation
     form: Form
+    answered_here: Callable[[Call], AnsweredHere] | None = None
+
+
+class AnsweredHere(Protocol):
+    async def answer(self, send: Send) -> None:
+        """Raises LandlineError before the first byte."""
+        ...
 
 
 class Verbatim:

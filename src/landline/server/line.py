@@ -10,12 +10,13 @@ import contextlib
 import itertools
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from landline.config.settings import Settings
 from landline.core.exchange import Exchange
 from landline.errors import ErrorKind, LandlineError
-from landline.policy.affinity import ranked, session_name
+from landline.policy.affinity import ranked
+from landline.policy.identity import IDENTITY_HEADERS, agent_of, session_of, told_to
 from landline.policy.prefill import PrefillRate
 from landline.policy.routing import Names, Route, route
 from landline.protocols.anthropic_messages.tools import ToolShelf
@@ -37,12 +38,8 @@ LOOK_AGAIN_S = 15.0  # while the backend answers
 LOOK_SOON_S = 1.0  # while it does not
 ROUTES = 256  # names that are remembered: a client may ask for any
 CACHE_LOOKS = 4  # every so many looks, its cache's numbers are read too
-# Claude Code, OpenCode, Codex, in the order of trust.
-SESSION_HEADERS = (b"x-claude-code-session-id", b"x-session-id", b"x-session-affinity", b"session-id")
-AGENT_HEADER = b"x-claude-code-agent-id"
-CODEX_SESSION, CODEX_THREAD = b"session-id", b"thread-id"  # they are the same, but for its subagents (0.169.0)
 CLIENT_HEADER = b"user-agent"
-_KEPT = frozenset((*SESSION_HEADERS, AGENT_HEADER, CODEX_THREAD, CLIENT_HEADER))
+_KEPT = IDENTITY_HEADERS | {CLIENT_HEADER}
 
 
 def random_ids() -> Callable[[], str]:
@@ -110,9 +107,9 @@ class Line:
         return self.backend_for(exchange)
 
     def headers_for(self, backend: Backend, exchange: Exchange) -> dict[str, str]:
-        """The backend's own headers, and the session for routers that keep one together."""
-        name = self.settings.backend.session_header
-        return {**backend.headers, name: exchange.session} if name and exchange.session else backend.headers
+        """The backend's own headers, and session and subagent for routers that keep those together."""
+        own = self.settings.backend
+        return told_to(backend.headers, exchange.session, exchange.agent, own.session_headers, own.agent_header)
 
     @staticmethod
     def _first(exchange: Exchange, backends: tuple[Backend, ...]) -> Backend:
@@ -202,13 +199,7 @@ def new_exchange(scope: Scope, line: Line) -> Exchange:
         path=scope["path"],
         warning=scope.get("landline_warning", ""),
         client=told.get(CLIENT_HEADER, "")[:120],
-        session=session_name(next(filter(None, map(told.get, SESSION_HEADERS)), "")),
-        agent=_agent(told)[:120],
+        session=session_of(told),
+        agent=agent_of(told),
         started_at=time.time(),
     )
-
-
-def _agent(told: Mapping[bytes, str]) -> str:
-    """The subagent that asks; empty for the main loop."""
-    thread = told.get(CODEX_THREAD, "")
-    return told.get(AGENT_HEADER, "") or ("" if thread == told.get(CODEX_SESSION) else thread)

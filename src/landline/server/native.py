@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from landline.errors import ErrorKind, LandlineError
-from landline.policy.affinity import session_of_metadata
+from landline.policy.identity import session_of_metadata
 from landline.policy.routing import Names, route
 from landline.protocols.anthropic_messages.request import LONGEST_NAME
 from landline.server.asgi import Receive, Scope, Send

@@ -16,7 +16,6 @@ from typing import NamedTuple
 from landline.core.events import ResponseEnd
 from landline.core.exchange import Exchange, Outcome
 from landline.core.fold import Answer
-from landline.core.model import Conversation
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.titles import is_title_call
 from landline.server.answer import refuse_in_stream, stream_headers, whole_headers
@@ -25,7 +24,7 @@ from landline.server.begun import Begun
 from landline.server.calls import Call
 from landline.server.delivery import Delivery
 from landline.server.forwarding import forward
-from landline.server.inbound import AnswerEncoder, Form, Inbound, MessagesForm, Verbatim
+from landline.server.inbound import AnsweredHere, AnswerEncoder, Asked, Form, Inbound, MessagesForm, Verbatim
 from landline.server.line import Line
 from landline.server.opening import COUNT_BEFORE_OPENING_S, Opening
 from landline.server.reading import Reading, failure, read_whole
@@ -51,30 +50,35 @@ class Proxy:
                 begun = await self._begun(await call.body(receive), call)
                 if isinstance(begun, Verbatim):
                     await forward(begun.taken(), scope, call, self._line)
-                elif isinstance(begun, SearchCall | TitleCall):
-                    await begun.answer(send)
-                else:
+                elif isinstance(begun, tuple):
                     await self._answer(*begun, call, send)
+                else:
+                    await begun.answer(send)
             except LandlineError as error:
                 told = self._inbound.told_in_stream(error, call.exchange)
                 if told is None:
                     raise
                 await refuse_in_stream(send, error, told, call.exchange)
 
-    async def _begun(self, body: bytes, call: Call) -> tuple[Opening, Form] | SearchCall | TitleCall | Verbatim:
+    async def _begun(self, body: bytes, call: Call) -> tuple[Opening, Form] | AnsweredHere | Verbatim:
         asked = await self._inbound.understood(body, call.exchange, self._line)
         if isinstance(asked, Verbatim):
             return asked
         conversation = asked.conversation
-        own = self._answered_here(conversation, call) if isinstance(asked.form, MessagesForm) else None
+        own = self._answered_here(asked, call)
         if own is not None:
             return own
         opening = Opening(to_backend(conversation, call.exchange, self._line), call.exchange, self._line)
         await opening.fit()
         return opening, asked.form
 
-    def _answered_here(self, conversation: Conversation, call: Call) -> SearchCall | TitleCall | None:
+    def _answered_here(self, asked: Asked, call: Call) -> AnsweredHere | None:
         """What is not, or not alone, for the backend to answer."""
+        if asked.answered_here is not None:
+            return asked.answered_here(call)
+        conversation = asked.conversation
+        if not isinstance(asked.form, MessagesForm):
+            return None
         if conversation.web_search is not None:
             return SearchCall(conversation, call, self._line)
         if self._line.settings.models.local_titles and is_title_call(conversation):

@@ -8,7 +8,7 @@ from landline.core.events import Event, ResponseEnd, ResponseError
 from landline.core.exchange import Exchange
 from landline.core.fold import Answer, Fold
 from landline.core.model import StopReason, Text, ToolUse
-from landline.core.stream import Pipeline
+from landline.core.stream import Pipeline, Transform
 from landline.errors import LandlineError
 from landline.protocols.openai_chat.stream import ChatStreamDecoder
 from landline.server.calls import Call
@@ -30,7 +30,7 @@ SIP_S = 0.005
 class Reading:
     """`behind` stands for what an earlier try has said."""
 
-    def __init__(self, opening: Opening, exchange: Exchange, *behind: Continuation) -> None:
+    def __init__(self, opening: Opening, exchange: Exchange, *behind: Transform) -> None:
         self.decoder = ChatStreamDecoder(notes=exchange.notes, stops=opening.stops)
         self._opening = opening
         self._exchange = exchange

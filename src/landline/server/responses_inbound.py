@@ -8,7 +8,7 @@ from landline.core.events import ResponseEnd
 from landline.core.exchange import Exchange
 from landline.core.fold import Answer
 from landline.errors import LandlineError
-from landline.policy.affinity import session_name
+from landline.policy.identity import session_name
 from landline.protocols.openai_client.reading import invalid
 from landline.protocols.openai_responses.errors import told_in_stream
 from landline.protocols.openai_responses.keeping import conversation_so_far, read_items, with_input
@@ -26,11 +26,13 @@ from landline.protocols.openai_responses.stream import (
     encode_response,
     without_keeping,
 )
+from landline.server.calls import Call
 from landline.server.inbound import AnswerEncoder, Asked
 from landline.server.kept_responses import TURN_ON, KeptResponses
 from landline.server.line import Line
 from landline.server.opening import Opening
 from landline.server.response_file import KeptResponse
+from landline.server.response_search import SearchedResponse, searching
 from landline.server.understanding import served
 
 NOT_KEPT = f"store: true (nothing is kept between requests; to have it kept: {TURN_ON})"
@@ -99,7 +101,8 @@ class ResponsesInbound:
         read = read_request(body, exchange.notes)
         exchange.stream = read.wire.stream is True  # how an error is told
         before = await _before(read, exchange, line)
-        request = request_of(read, exchange.notes, shelf=self._shelf, earlier=read_items(before))
+        searcher = line.searcher is not None
+        request = request_of(read, exchange.notes, shelf=self._shelf, earlier=read_items(before), searcher=searcher)
         exchange.session = exchange.session or session_name(request.session)
         keeping = None
         echo: dict[str, object] = {"previous_response_id": read.wire.previous_response_id or None}
@@ -108,7 +111,15 @@ class ResponsesInbound:
             echo["store"] = True
         elif read.wire.store:
             exchange.notes.drop(NOT_KEPT)
-        return Asked(await served(request.conversation, exchange, line), ResponsesForm(request, echo, keeping))
+        conversation, form = await served(request.conversation, exchange, line), ResponsesForm(request, echo, keeping)
+        if not request.searching:
+            return Asked(conversation, form)
+        asked = searching(request)
+
+        def searched(call: Call) -> SearchedResponse:
+            return SearchedResponse(conversation, form, asked, call, line)
+
+        return Asked(conversation, form, searched)
 
     def told_in_stream(self, error: LandlineError, exchange: Exchange) -> bytes | None:
         if not exchange.stream or not told_in_stream(error, exchange.client):

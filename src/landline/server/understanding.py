@@ -7,7 +7,7 @@ import msgspec
 from landline.core.exchange import Exchange
 from landline.core.model import Conversation
 from landline.errors import ErrorKind, LandlineError
-from landline.policy.affinity import session_of_metadata
+from landline.policy.identity import session_of_metadata
 from landline.policy.routing import check_known
 from landline.protocols.anthropic_messages.request import decode_request
 from landline.server.documents import has_unread, with_documents

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
-from msgspec import Raw
 
 from landline.core.events import ResponseEnd, ResponseStart
-from landline.core.exchange import Outcome
+from landline.core.exchange import Notes, Outcome
 from landline.core.fold import Answer
 from landline.core.model import (
     Conversation,
@@ -22,7 +21,6 @@ from landline.core.model import (
     Role,
     StopReason,
     Text,
-    Tool,
     ToolChoice,
     ToolResult,
     Tools,
@@ -31,9 +29,10 @@ from landline.core.model import (
     WebSearch,
     replace_messages,
 )
+from landline.core.searches import MOST_USES, NO_USES_LEFT, TOOL, Search, query_in, words
 from landline.errors import LandlineError
 from landline.policy.searching import may_show
-from landline.protocols.anthropic_messages.server_tools import ASKED_TO_SEARCH, Search, SearchAnswer, words
+from landline.protocols.anthropic_messages.server_tools import ASKED_TO_SEARCH, SearchAnswer
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder
 from landline.server.answer import stream_headers, whole_headers
 from landline.server.asgi import Header, Send, send_whole
@@ -45,21 +44,11 @@ from landline.server.reading import read_whole
 from landline.server.understanding import to_backend
 from landline.upstream.search import SearchFailed
 
-MOST_USES = 20  # where the client names no limit, or a senseless one
-TOOL = Tool(
-    "web_search",
-    Raw(b'"Searches the web and returns titles, addresses and excerpts of pages. Use it before you answer."'),
-    Raw(
-        b'{"type":"object","properties":{"query":{"type":"string","description":"What to search for."}},'
-        b'"required":["query"],"additionalProperties":false}'
-    ),
-)
 NOT_CONFIGURED = (
     "Web search is not available: landline has no search service. To have one, set search.url (a SearXNG) or "
     "search.command (a program of your own) in landline.toml."
 )
 Write = Callable[..., object]  # (data, last=...), as Delivery has it
-NO_USES_LEFT = "No further search is allowed in this answer: answer with what was found."
 
 
 class SearchCall:
@@ -176,23 +165,16 @@ class SearchCall:
 
     async def _search(self, call: ToolUse) -> tuple[Search, str]:
         """One search, and what the model is told of it."""
-        ident, query = self._next_id(), _asked_for(call)
+        ident, query = self._next_id(), query_in(call.arguments)
         if self._left <= 0:
             return Search(ident, query, failure="max_uses_exceeded"), NO_USES_LEFT
         self._left -= 1  # also for a call that cannot be run: a model that repeats it must come to an end
         if not query:
             return Search(ident, "", failure="invalid_tool_input"), "The search needs a query."
-        searcher = self._line.searcher
-        assert searcher is not None
-        try:
-            found = await searcher.search(query)
-        except SearchFailed as error:
-            self._exchange.notes.alert(f"web search failed: {error}")
-            return Search(ident, query, failure="unavailable"), f"The search failed: {error}."
-        self._usage = msgspec.structs.replace(self._usage, searches=(self._usage.searches or 0) + 1)
-        shown = tuple(page for page in found if may_show(page.url, self._rules))
-        shown = shown[: self._line.settings.search.max_results]
-        return Search(ident, query, shown), words(query, shown)
+        search, told = await looked_up(Search(ident, query), self._rules, self._line, self._exchange.notes)
+        if search.failure is None:
+            self._usage = msgspec.structs.replace(self._usage, searches=(self._usage.searches or 0) + 1)
+        return search, told
 
     async def _ask(self) -> Answer:
         """The model's next answer, whole. Raises LandlineError."""
@@ -224,6 +206,18 @@ class SearchCall:
         return " ".join(_texts(self._conversation.messages[0]))
 
 
+async def looked_up(search: Search, rules: WebSearch, line: Line, notes: Notes) -> tuple[Search, str]:
+    """The search with what was found, and what the model is told of it."""
+    assert line.searcher is not None
+    try:
+        found = await line.searcher.search(search.query)
+    except SearchFailed as error:
+        notes.alert(f"web search failed: {error}")
+        return msgspec.structs.replace(search, failure="unavailable"), f"The search failed: {error}."
+    shown = tuple(page for page in found if may_show(page.url, rules))[: line.settings.search.max_results]
+    return msgspec.structs.replace(search, found=shown), words(search.query, shown)
+
+
 def _keep_back(data: bytes, *, last: bool = False) -> None:
     """An answer that leaves whole is written at its end."""
 
@@ -237,12 +231,3 @@ def query_of(conversation: Conversation) -> str:
 
 def _texts(message: Message) -> list[str]:
     return [block.text for block in message.blocks if isinstance(block, Text)]
-
-
-def _asked_for(call: ToolUse) -> str:
-    try:
-        given: object = msgspec.json.decode(call.arguments)
-    except (msgspec.DecodeError, RecursionError):
-        return ""
-    query: object = given.get("query") if isinstance(given, dict) else None  # pyright: ignore
-    return query.strip()[:1_000] if isinstance(query, str) else ""

@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
+from landline.core.searches import Found
 from landline.errors import LandlineError
-from landline.protocols.anthropic_messages.server_tools import Found
 from landline.upstream.child_processes import end, start
 from landline.upstream.client import UpstreamClient
 

@@ -43,9 +43,10 @@ ABLATIONS = (
     Ablation(
         "session_of_metadata",
         "the session in the metadata",
-        "landline.policy.affinity:session_of_metadata",
+        "landline.policy.identity:session_of_metadata",
         _no_session,
     ),
     Ablation("next_replica", "a replica that is gone is left", "landline.server.line:Line.after_failure", _gives_up),
+    Ablation("agent_header", "routers are told the subagent", "landline.policy.identity:agent_of", lambda told: ""),
     Ablation("session_header", "routers are told the session", "landline.server.line:Line.headers_for", _says_nothing),
 )

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
-from landline.policy.affinity import LONGEST_SESSION, ranked, session_name, session_of_metadata
+from landline.policy.affinity import ranked
+from landline.policy.identity import LONGEST_SESSION, session_name, session_of_metadata
 
 URLS = tuple(f"http://replica-{n}:8000" for n in range(4))
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from landline.protocols.anthropic_messages.server_tools import Found
+from landline.core.searches import Found
 from landline.upstream.client import UpstreamClient
 from landline.upstream.search import CommandSearcher, SearchFailed, SearxSearcher, arguments, read_results, searcher
 from tests.fakes.upstream import Request, Step, Upstream, json_answer

@@ -9,14 +9,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import UnsetType
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, Event, ResponseEnd, ResponseStart
 from landline.core.fold import Answer
 from landline.core.model import Block, Text, Thinking, WebSearch
+from landline.core.searches import Found, Search, page_in_words
 from landline.core.sse import frame
 from landline.errors import ErrorKind, LandlineError
 from landline.protocols.anthropic_messages.stream import MessageHead, MessagesEncoder, encode_content, whole_message
@@ -28,26 +29,6 @@ SEARCH_BLOCKS = ("server_tool_use", "web_search_tool_result")
 
 # Claude Code's side call asks in these words, and is told of nothing but what was found.
 ASKED_TO_SEARCH = "Perform a web search for the query:"
-
-Failure = Literal["unavailable", "max_uses_exceeded", "invalid_tool_input"]
-
-
-class Found(Struct, frozen=True):
-    """One page that a search named. `text` is what the search service quotes of it, `age` its own words for a date."""
-
-    url: str
-    title: str
-    text: str = ""
-    age: str = ""
-
-
-class Search(Struct, frozen=True):
-    """One search that was run, or that failed. `id` is the client's (srvtoolu_...)."""
-
-    id: str
-    query: str
-    found: tuple[Found, ...] = ()
-    failure: Failure | None = None
 
 
 def is_web_search(tool: WireTool) -> bool:
@@ -61,17 +42,6 @@ def web_search(tool: WireTool) -> WebSearch:
         message = f"tools.0: more than {MOST_DOMAINS} domains in allowed_domains and blocked_domains."
         raise LandlineError(ErrorKind.INVALID_REQUEST, message)
     return WebSearch(tool.max_uses, allowed, blocked)
-
-
-def words(query: str, found: Iterable[Found]) -> str:
-    """What was found, as the model reads it: in the running answer, and in the history of later turns alike."""
-    pages = [_page(number, page) for number, page in enumerate(found, 1)]
-    return "\n\n".join([f"[Web search: {query}]", *(pages or ["Nothing was found."])])
-
-
-def _page(number: int, page: Found) -> str:
-    head = f"{number}. {page.title} ({page.age})" if page.age else f"{number}. {page.title}"
-    return "\n".join(filter(None, (head, page.url, page.text)))
 
 
 # ------------------------------------------------------------------------------------------------ history
@@ -90,7 +60,7 @@ def search_in_history(block: WireBlock) -> Text | None:
     if not isinstance(block.content, list) or any(part.type != "web_search_result" for part in block.content):
         return None
     pages = [Found(part.url or "", part.title or "", _unsealed(part.encrypted_content)) for part in block.content]
-    told = [_page(number, page) for number, page in enumerate(pages, 1)] or ["Nothing was found."]
+    told = [page_in_words(number, page) for number, page in enumerate(pages, 1)] or ["Nothing was found."]
     return Text("\n\n".join(told) + "\n\n")
 
 

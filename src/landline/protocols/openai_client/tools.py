@@ -14,7 +14,8 @@ from msgspec import Raw, Struct, UnsetType
 
 from landline.core.exchange import Notes
 from landline.core.lenient_json import read_json
-from landline.core.model import Tool, ToolChoice, Tools, ToolUse
+from landline.core.model import Tool, ToolChoice, Tools, ToolUse, WebSearch
+from landline.core.searches import TOOL
 from landline.core.shelf import Shelf
 from landline.core.tools import is_plain
 from landline.protocols.openai_client.reading import invalid, member, placed, text_of
@@ -37,9 +38,15 @@ class Told(Struct, frozen=True):
 
 
 class Toolset(Struct, frozen=True):
-    """`told`: by the name that the model knows. `dropped`: see Notes."""
+    """`told`: by the name that the model knows. `dropped`: see Notes.
+
+    `search`: the client wants its server to search. `searching` are the tools with one for that, named `search_name`.
+    """
 
     tools: Tools = Tools()
+    search: WebSearch | None = None
+    searching: Tools = Tools()
+    search_name: str = ""
     told: Mapping[str, Told] = {}
     dropped: tuple[str, ...] = ()
 
@@ -74,6 +81,7 @@ class Collected:
         self.notes = Notes()
         self._tools: dict[str, Tool] = {}
         self._told: dict[str, Told] = {}
+        self._search: WebSearch | None = None
 
     def function(
         self, name: str, description: Raw | UnsetType, schema: Raw | UnsetType, *, place: str, namespace: str = ""
@@ -101,8 +109,17 @@ class Collected:
     def drop(self, what: str) -> None:
         self.notes.drop(f"tool {what}")
 
+    def search(self, rules: WebSearch) -> None:
+        """The client's server is to search, by these rules."""
+        self._search = rules
+
     def toolset(self) -> Toolset:
-        return Toolset(Tools(self._tools.values()), self._told, tuple(self.notes.dropped))
+        tools, dropped = Tools(self._tools.values()), tuple(self.notes.dropped)
+        if self._search is None:
+            return Toolset(tools, told=self._told, dropped=dropped)
+        name = self._free(TOOL.name)
+        own = msgspec.structs.replace(TOOL, name=name)
+        return Toolset(tools, self._search, Tools((*tools, own)), name, self._told, dropped)
 
     def _free(self, name: str) -> str:
         free, number = name, 2

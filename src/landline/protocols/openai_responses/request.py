@@ -23,9 +23,11 @@ from landline.core.model import (
     Thinking,
     ToolChoice,
     ToolResult,
+    Tools,
     ToolUse,
     holds_media,
 )
+from landline.core.searches import TOOL
 from landline.core.shelf import Shelf
 from landline.errors import LandlineError
 from landline.protocols.openai_client.media import file, picture
@@ -38,8 +40,10 @@ from landline.protocols.openai_client.reading import (
     read_body,
 )
 from landline.protocols.openai_client.tools import Toolset, chosen, custom_call, toolset_of
+from landline.protocols.openai_responses.keeping import read_items
 from landline.protocols.openai_responses.reasoning import ASKED_SEALED, OWN_WORDS, SUMMARY, Style, thought
 from landline.protocols.openai_responses.tools import read_tools
+from landline.protocols.openai_responses.web_search import NO_MORE_HERE, is_search, query_of, read_back
 from landline.protocols.openai_responses.wire import (
     WireContent,
     WireItem,
@@ -51,6 +55,8 @@ from landline.protocols.openai_responses.wire import (
 _requests = msgspec.json.Decoder(WireRequest)
 
 _KNOWN = frozenset(WireRequest.__struct_fields__)
+ASKED_SOURCES = "web_search_call.action.sources"  # in `include`
+NO_SEARCHER = "tool web_search (no search service is configured: search.url or search.command)"
 # What changes nothing of an answer here.
 _ASIDE = frozenset(("stream_options", "user", "safety_identifier", "service_tier", "client_metadata"))
 
@@ -64,6 +70,9 @@ class ResponsesRequest(Struct, frozen=True):
     thinking: Style
     sealed: bool
     echo: dict[str, Any]
+    sources: bool = False  # the client wants to know the pages of each search
+    searching: bool = False  # the model may search
+    searches: int = 0  # in the history
 
 
 class Read(NamedTuple):
@@ -113,26 +122,43 @@ def nothing_kept() -> LandlineError:
 
 
 def request_of(
-    read: Read, notes: Notes, *, shelf: Shelf[Toolset] | None = None, earlier: Sequence[WireItem] = ()
+    read: Read,
+    notes: Notes,
+    *,
+    shelf: Shelf[Toolset] | None = None,
+    earlier: Sequence[WireItem] = (),
+    searcher: bool = False,
 ) -> ResponsesRequest:
-    """`earlier` are the items before those of the request itself. Raises LandlineError (invalid_request)."""
+    """`earlier` are the items before those of the request itself; `searcher`: there is a service for searches.
+
+    Raises LandlineError (invalid_request).
+    """
     wire = read.wire
     toolset = toolset_of(wire.tools, shelf or tool_shelf())
     for tool in toolset.dropped:
         notes.drop(tool)
+    searching = toolset.search is not None and searcher
+    if toolset.search is not None and not searcher:
+        notes.drop(NO_SEARCHER)
+    reader = _Input(toolset, notes)
+    conversation = _conversation(wire, reader, earlier, toolset.searching if searching else toolset.tools)
+    include = wire.include or ()
     asked_summary = wire.reasoning is not None and wire.reasoning.summary not in (None, "none")
     return ResponsesRequest(
-        _conversation(wire, toolset, notes, earlier),
+        conversation,
         toolset,
         wire.prompt_cache_key or "",
         SUMMARY if asked_summary else OWN_WORDS,
-        ASKED_SEALED in (wire.include or ()),
+        ASKED_SEALED in include,
         _echo(wire),
+        ASKED_SOURCES in include,
+        searching,
+        reader.searches,
     )
 
 
-def _conversation(wire: WireRequest, toolset: Toolset, notes: Notes, earlier: Sequence[WireItem]) -> Conversation:
-    reader = _Input(toolset, notes)
+def _conversation(wire: WireRequest, reader: _Input, earlier: Sequence[WireItem], tools: Tools) -> Conversation:
+    toolset = reader.toolset
     if wire.instructions:
         reader.message(Role.SYSTEM, (Text(wire.instructions),))
     for item in earlier:
@@ -148,9 +174,9 @@ def _conversation(wire: WireRequest, toolset: Toolset, notes: Notes, earlier: Se
     return Conversation(
         model=wire.model,
         messages=messages,
-        tools=toolset.tools,
+        tools=tools,
         media=holds_media(messages),
-        tool_choice=_tool_choice(wire, toolset),
+        tool_choice=_tool_choice(wire, toolset, searching=tools is toolset.searching),
         max_tokens=limit_of("max_output_tokens", wire.max_output_tokens),
         sampling=Sampling(wire.temperature, wire.top_p),
         effort=(wire.reasoning.effort if wire.reasoning else None) or "",
@@ -165,10 +191,12 @@ def _answer_schema(kind: str, schema: Raw | UnsetType) -> Raw | None:
     return None if kind != "json_schema" or isinstance(schema, UnsetType) else schema
 
 
-def _tool_choice(wire: WireRequest, toolset: Toolset) -> ToolChoice | None:
+def _tool_choice(wire: WireRequest, toolset: Toolset, *, searching: bool) -> ToolChoice | None:
     choice = wire.tool_choice
     if not isinstance(choice, WireToolChoice):
         return chosen(choice or "", (), parallel=wire.parallel_tool_calls)
+    if is_search(choice.type) and searching:
+        return chosen("tool", (toolset.search_name,), parallel=wire.parallel_tool_calls)
     if choice.type in ("function", "custom"):
         names = (toolset.name(choice.name, choice.namespace or ""),)
         return chosen("tool", names, parallel=wire.parallel_tool_calls)
@@ -189,17 +217,38 @@ def _echo(wire: WireRequest) -> dict[str, Any]:
     }
 
 
-class _Input:
-    """Items one after the other, put together to the turns that they are parts of."""
+def answered(items: bytes, toolset: Toolset, notes: Notes, *, searches: int) -> tuple[Message, ...]:
+    """The turns that a list of items of an answer stands for, behind a history with so many searches."""
+    reader = _Input(toolset, notes, searches)
+    for item in read_items(items):
+        reader.take(item, "output")
+    return reader.finished()
 
-    def __init__(self, toolset: Toolset, notes: Notes) -> None:
-        self._toolset = toolset
+
+class _Input:
+    """Items one after the other, put together to the turns that they are parts of.
+
+    A search is a call with its result, whose id is its number: clients keep no ids of such items.
+    """
+
+    def __init__(self, toolset: Toolset, notes: Notes, searches: int = 0) -> None:
+        self.toolset = toolset
+        self.searches = searches
+        self._searched = ""  # the call whose result is still looked for
         self._notes = notes
         self._messages: list[Message] = []
         self._said: list[Block] = []  # of the model's turn that is being read
         self._results: list[Block] = []
 
     def take(self, item: WireItem, place: str) -> None:
+        if self._searched:
+            found = read_back(item)
+            self._found(found or NO_MORE_HERE)
+            if found:
+                return
+        self._take(item, place)
+
+    def _take(self, item: WireItem, place: str) -> None:
         match item.type or "message":
             case "message":
                 self._take_message(item, place)
@@ -207,12 +256,14 @@ class _Input:
                 if text := thought(item):
                     self._say(Thinking(text))
             case "function_call":
-                name = self._toolset.name(item.name, item.namespace or "")
+                name = self.toolset.name(item.name, item.namespace or "")
                 self._say(ToolUse(item.call_id, name, arguments_of(item.arguments, self._notes)))
             case "custom_tool_call":
                 self._say(custom_call(item.call_id, item.name, item.input or ""))
             case "function_call_output" | "custom_tool_call_output":
                 self._result(item, place)
+            case "web_search_call":
+                self._take_search(item)
             case "item_reference":
                 raise invalid(
                     f"{place}: landline keeps no items to refer to.",
@@ -226,6 +277,8 @@ class _Input:
         self._messages.append(Message(role, blocks))
 
     def finished(self) -> tuple[Message, ...]:
+        if self._searched:
+            self._found(NO_MORE_HERE)
         self._end_turn()
         return tuple(self._messages)
 
@@ -239,6 +292,19 @@ class _Input:
                 self._say(block)
         else:
             self.message(role, blocks)
+
+    def _take_search(self, item: WireItem) -> None:
+        self.searches += 1
+        self._searched = f"search_{self.searches}"
+        name = self.toolset.search_name or TOOL.name
+        self._say(ToolUse(self._searched, name, msgspec.json.encode({"query": query_of(item)}).decode()))
+        if found := read_back(item):
+            self._found(found)
+
+    def _found(self, words: str) -> None:
+        self._end_turn()
+        self._results.append(ToolResult(self._searched, (Text(words),)))
+        self._searched = ""
 
     def _say(self, block: Block) -> None:
         if self._results:

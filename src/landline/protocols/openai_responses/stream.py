@@ -6,6 +6,7 @@ event repeats the whole output, so an answer is kept here until it has ended.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from landline.errors import LandlineError
 from landline.protocols.openai_client.tools import Told, Toolset, custom_input
 from landline.protocols.openai_responses.errors import failure
 from landline.protocols.openai_responses.reasoning import OWN_WORDS, Style, reasoning_item
+from landline.protocols.openai_responses.web_search import citations
 
 _write = msgspec.json.encode
 
@@ -70,6 +72,7 @@ class ResponsesEncoder:
         self._output: list[Raw] = []
         self.index = -1  # of the last block
         self.spoke = False  # whether it said more than thinking
+        self.pages: dict[str, str] = {}  # titles of what was found for it, by address
 
     def final(self, end: ResponseEnd) -> bytes:
         """The response as the stream will end with it: everything before its end must have been written."""
@@ -78,6 +81,31 @@ class ResponsesEncoder:
     def not_kept(self) -> None:
         """The response could not be kept, though that was asked and promised."""
         self._head = without_keeping(self._head)
+
+    def began(self, item: dict[str, Any], events: Sequence[str] = ()) -> bytes:
+        """An item that no block stands for."""
+        out: list[bytes] = []
+        self.index += 1
+        self.spoke = True
+        self._say("response.output_item.added", out, output_index=self.index, item=item)
+        self._tell(item, events, out)
+        return b"".join(out)
+
+    def ended(self, item: dict[str, Any], events: Sequence[str] = ()) -> bytes:
+        out: list[bytes] = []
+        self._tell(item, events, out)
+        self._say("response.output_item.done", out, output_index=self.index, item=item)
+        self._output.append(Raw(_write(item)))
+        return b"".join(out)
+
+    @property
+    def output(self) -> bytes:
+        """The items that are whole, as one list."""
+        return _write(self._output)
+
+    def _tell(self, item: dict[str, Any], events: Sequence[str], out: list[bytes]) -> None:
+        for event in events:
+            self._say(event, out, output_index=self.index, item_id=item["id"])
 
     def encode(self, events: list[Event]) -> bytes:
         out: list[bytes] = []
@@ -164,8 +192,13 @@ class ResponsesEncoder:
         place: dict[str, Any] = {"item_id": item["id"], "output_index": block.index}
         match block.kind:
             case BlockKind.TEXT:
+                part = item["content"][0]
+                part["annotations"] = citations(text, self.pages)
+                for at, annotation in enumerate(part["annotations"]):
+                    told = place | {"content_index": 0, "annotation_index": at, "annotation": annotation}
+                    self._say("response.output_text.annotation.added", out, **told)
                 self._say("response.output_text.done", out, **place, content_index=0, text=text, logprobs=[])
-                self._say("response.content_part.done", out, **place, content_index=0, part=_text_part(text))
+                self._say("response.content_part.done", out, **place, content_index=0, part=part)
             case BlockKind.THINKING:
                 style = self._head.thinking
                 place[style.place] = 0

@@ -1,4 +1,5 @@
-"""The tools of a Responses request: functions, custom tools, namespaces; hosted ones are left out."""
+"""The tools of a Responses request: functions, custom tools, namespaces, a search; other hosted ones are left
+out."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from landline.protocols.openai_client.tools import Collected, Toolset
+from landline.protocols.openai_responses.web_search import is_search, rules_of
 from landline.protocols.openai_responses.wire import WireTool
 
 _lists: msgspec.json.Decoder[list[WireTool] | None] = msgspec.json.Decoder(list[WireTool] | None)
@@ -28,5 +30,7 @@ def _take(found: Collected, tool: WireTool, place: str, namespace: str = "") -> 
         case "namespace":
             for at, inner in enumerate(tool.tools or ()):
                 _take(found, inner, f"{place}.tools.{at}", tool.name)
+        case kind if is_search(kind):
+            found.search(rules_of(tool))
         case other:
             found.drop(f"{other[:60]} (runs on the vendor's servers)")

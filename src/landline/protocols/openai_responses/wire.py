@@ -37,10 +37,16 @@ class WireItem(Struct, frozen=True):
     output: str | list[WirePart] | dict[str, Any] | None = None
     summary: list[WirePart] | None = None
     encrypted_content: str | None = None
+    action: dict[str, Any] | None = None  # of a search
+
+
+class WireFilters(Struct, frozen=True):
+    allowed_domains: list[str] | None = None
+    blocked_domains: list[str] | None = None
 
 
 class WireTool(Struct, frozen=True):
-    """`tools` are those of a namespace, `format` is that of a custom tool's text."""
+    """`tools` are those of a namespace, `format` is that of a custom tool's text, `filters` those of a search."""
 
     type: str = "function"
     name: str = ""
@@ -48,6 +54,7 @@ class WireTool(Struct, frozen=True):
     parameters: Raw | UnsetType = UNSET
     format: Any = None
     tools: list[WireTool] | None = None
+    filters: WireFilters | None = None
 
 
 class WireToolChoice(Struct, frozen=True):
