@@ -17,7 +17,7 @@ from landline.upstream.backend import DIALECTS
 
 VARIANTS = tuple(DIALECTS.values())
 shelf.WORTH_LIFTING = 2  # an input is short
-WARM = ToolShelf()  # knows tools of other inputs, and where they stood
+WARM = ToolShelf(secret="5ecret5ecret5ecret")  # knows tools of other inputs, and where they stood
 
 PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
 DOCUMENT = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "hi"}, "title": "t"}
@@ -74,7 +74,7 @@ def run(data: bytes) -> None:
     Schemas and descriptions pass as they were written, bytes that are no UTF-8 included.
     """
     dialect = VARIANTS[data[0] % len(VARIANTS)] if data else VARIANTS[0]
-    own = ToolShelf()  # what it has seen the first time it lifts the second
+    own = ToolShelf(secret="5ecret5ecret5ecret")  # what it has seen the first time it lifts the second
     written = [_written(data[1:], dialect, known) for known in (own, own, WARM)]
     assert written[0] == written[1] == written[2]
     if written[0] is not None:

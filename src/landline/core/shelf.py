@@ -1,7 +1,8 @@
 """What was read of bytes that come again: known by the bytes alone, and not read twice.
 
 A list that stands in a request where it stood in one before, counted from its beginning or from its end, need not even
-be looked for: `lifted` takes it out before the request is parsed.
+be looked for: `lifted` takes it out before the request is parsed, and leaves a mark that nobody else can write. Who
+parses the mark back, as the member that the list should be, knows that the list was that member.
 """
 
 from __future__ import annotations
@@ -19,9 +20,6 @@ LARGEST_BYTES = 1024 * 1024  # of what is kept
 WORTH_LIFTING = 4096  # bytes; a parser skips fewer as fast
 LOOKED_FOR = 64  # bytes of a list's beginning
 
-# What stands for a lifted list. Whoever parses it back, as the member that the list should be, knows that it was there.
-LIFTED = Raw(b'"lifted"')
-
 
 class _Seen(Generic[Found]):
     """One list. `front` and `back`: where it last began, in bytes from the request's beginning and end; 0: unknown."""
@@ -37,17 +35,19 @@ class _Seen(Generic[Found]):
 class Shelf(Generic[Found]):
     """The last few that were seen. What it gives out must not refer to the request that it came in."""
 
-    def __init__(self, read: Callable[[Raw], Found]) -> None:
+    def __init__(self, read: Callable[[Raw], Found], *, secret: str = "") -> None:
+        """`secret`: letters and digits that no client knows; without any, nothing is lifted."""
         self._read = read
+        self.mark = Raw(b'"%b"' % secret.encode()) if secret else Raw()
         self._seen: deque[_Seen[Found]] = deque(maxlen=LISTS)
 
     def lifted(self, body: bytes) -> tuple[bytes, Found] | None:
-        """`body` with LIFTED in place of a list that is known, and what is known of it."""
-        for seen in self._seen:
+        """`body` with the mark in place of a list that is known, and what is known of it."""
+        for seen in self._seen if memoryview(self.mark) else ():
             for at in (seen.front, len(body) - seen.back if seen.back else 0):
                 if at > 0 and body.startswith(seen.written, at):
                     view = memoryview(body)
-                    return b"".join((view[:at], memoryview(LIFTED), view[at + len(seen.written) :])), seen.found
+                    return b"".join((view[:at], memoryview(self.mark), view[at + len(seen.written) :])), seen.found
         return None
 
     def found(self, written: Raw, body: bytes = b"") -> Found:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+import secrets
 import time
 from collections.abc import Callable
 
@@ -65,7 +66,7 @@ class Line:
         self.salts = salts(settings.gateway.keys) if settings.backend.cache_salt == "per_key" else {}
         self.documents = DocumentReader()
         self.kept = KeptResponses(settings.store, tell=journal.tell)
-        self.tools = ToolShelf()
+        self.tools = ToolShelf(secret=secrets.token_hex(16))
         self.open: set[object] = set()  # calls that run now
         self.repeats = Repeats()
         self.health = Health(self.client)

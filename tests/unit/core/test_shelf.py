@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from landline.core.exchange import Notes
 from landline.core.model import Conversation, ToolUse
-from landline.core.shelf import LIFTED, WORTH_LIFTING, Shelf
+from landline.core.shelf import WORTH_LIFTING, Shelf
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.request import decode_request
 from landline.protocols.anthropic_messages.tools import ToolShelf
@@ -17,7 +17,7 @@ LIST = b"[" + b'{"name":"a"},' * (WORTH_LIFTING // 12) + b'{"name":"z"}]'
 
 
 def shelf_that_saw(body: bytes) -> Shelf[int]:
-    shelf: Shelf[int] = Shelf(lambda raw: len(msgspec.json.decode(raw)))
+    shelf: Shelf[int] = Shelf(lambda raw: len(msgspec.json.decode(raw)), secret="s3")
     shelf.found(Raw(LIST), body)
     return shelf
 
@@ -28,13 +28,19 @@ def test_a_list_is_lifted_from_where_it_stood_counted_from_either_end(after: byt
     body = after % LIST
     lifted = shelf.lifted(body)
     assert lifted is not None
-    assert lifted[0] == after % bytes(LIFTED)
+    assert lifted[0] == after % b'"s3"'
     assert lifted[1] == len(msgspec.json.decode(LIST))
 
 
 @pytest.mark.parametrize("body", [b"", b'{"tools":[]}', b'{"a":1,"tools":%b,"m":22}' % LIST, LIST, LIST[:-1]])
 def test_nothing_is_lifted_where_it_stands_elsewhere_or_not_at_all(body: bytes) -> None:
     assert shelf_that_saw(b'{"tools":%b,"m":1}' % LIST).lifted(body) is None
+
+
+def test_nothing_is_lifted_without_a_secret() -> None:
+    shelf = ToolShelf()
+    decoded(body(), shelf)
+    assert shelf.lifted(body()) is None
 
 
 def test_a_list_is_read_once_and_the_oldest_is_forgotten() -> None:
@@ -59,7 +65,7 @@ def decoded(sent: bytes, shelf: ToolShelf) -> Conversation:
 
 
 def test_a_request_reads_alike_with_its_tools_lifted() -> None:
-    shelf = ToolShelf()
+    shelf = ToolShelf(secret="s3")
     first = decoded(body(), shelf)
     assert shelf.lifted(body()) is not None
     assert decoded(body(), shelf) == first == decoded(body(), ToolShelf())
@@ -79,7 +85,7 @@ def test_a_request_reads_alike_with_its_tools_lifted() -> None:
     ids=["a second list", "null behind it", "another member", "other messages"],
 )
 def test_what_stands_where_the_tools_stood_is_believed_only_as_the_tools(change: object) -> None:
-    shelf = ToolShelf()
+    shelf = ToolShelf(secret="s3")
     decoded(body(), shelf)
     sent = change(body())  # type: ignore[operator]
     assert shelf.lifted(sent) is not None
@@ -87,7 +93,7 @@ def test_what_stands_where_the_tools_stood_is_believed_only_as_the_tools(change:
 
 
 def test_the_same_list_inside_a_call_stays_in_it() -> None:
-    shelf = ToolShelf()
+    shelf = ToolShelf(secret="s3")
     call = {"type": "tool_use", "id": "c", "name": "t1", "input": {"tools": TOOLS}}
     talk = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": [call]}]
     sent = msgspec.json.encode({"messages": talk, "model": "m", "max_tokens": 9})
@@ -110,7 +116,7 @@ def test_the_same_list_inside_a_call_stays_in_it() -> None:
     ids=["cut off", "of another type"],
 )
 def test_an_error_is_told_of_the_whole_request(broken: object, words: str) -> None:
-    shelf = ToolShelf()
+    shelf = ToolShelf(secret="s3")
     decoded(body(messages=[{"role": "user", "content": "hi"}]), shelf)
     sent = broken(body())  # type: ignore[operator]
     told: list[str] = []

@@ -29,7 +29,6 @@ from landline.core.model import (
     ToolUse,
     holds_media,
 )
-from landline.core.shelf import LIFTED
 from landline.errors import ErrorKind, LandlineError
 from landline.protocols.anthropic_messages.context_management import edits_asked
 from landline.protocols.anthropic_messages.server_tools import (
@@ -117,7 +116,7 @@ def _decode(body: bytes, notes: Notes, shelf: ToolShelf) -> tuple[WireRequest, C
     if (lifted := shelf.lifted(body)) is not None:
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):  # which are told of the whole body
             wire = _requests.decode(lifted[0])
-            if wire.tools == LIFTED:
+            if wire.tools == shelf.mark:
                 return wire, _conversation(wire, notes, lifted[1])
     wire = _wire(body, notes)
     return wire, _conversation(wire, notes, _toolset(wire.tools, shelf, body))

@@ -33,8 +33,8 @@ class Toolset(Struct, frozen=True):
 class ToolShelf(Shelf[Toolset]):
     """The lists that were last seen."""
 
-    def __init__(self) -> None:
-        super().__init__(read_tools)
+    def __init__(self, *, secret: str = "") -> None:
+        super().__init__(read_tools, secret=secret)
 
     def toolset(self, written: Raw, body: bytes = b"") -> Toolset:
         """Raises msgspec.ValidationError and LandlineError for what is no list of tools."""
