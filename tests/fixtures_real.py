@@ -14,12 +14,13 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from landline.clients.install import NEWEST_KNOWN_CLAUDE, ClientProgram, find_claude, install_claude
+from landline.clients.install import ClientProgram, find_client, install_client
+from landline.clients.known import CLAUDE, KnownClient
 from landline.errors import LandlineError
 from landline.upstream.embedded import EmbeddedModel, start_embedded
 from landline.upstream.weights import fetch_weights
 
-CLAUDE_VERSIONS = ("2.1.197", NEWEST_KNOWN_CLAUDE)
+CLAUDE_VERSIONS = CLAUDE.tested
 MODEL_WINDOW = 4096
 
 
@@ -54,15 +55,22 @@ def claude_programs() -> Mapping[str, ClientProgram]:
 
 
 def claude_program(version: str) -> ClientProgram:
-    """That version from PATH or the cache, installed where it is missing; skips where it cannot be had."""
-    found = find_claude(real_cache(), version=version)
+    return client_program(CLAUDE, version)
+
+
+def client_program(client: KnownClient, version: str = "") -> ClientProgram:
+    """That version (empty: the newest tested), installed where it is missing; skips where it cannot be had."""
+    version = version or client.newest
+    found = find_client(client, real_cache(), version=version)
     if found is not None:
         return found
     if not clients_required() and shutil.which("npm") is None:
-        pytest.skip(f"Claude Code {version} is not installed and there is no npm (LANDLINE_REQUIRE_CLIENTS=1 fetches)")
+        pytest.skip(
+            f"{client.title} {version} is not installed and there is no npm (LANDLINE_REQUIRE_CLIENTS=1 fetches)"
+        )
     try:
-        return install_claude(real_cache(), version=version, report=print)
+        return install_client(client, real_cache(), version=version, report=print)
     except LandlineError as error:
         if clients_required():
             raise
-        pytest.skip(f"Claude Code {version} cannot be installed: {error.text}")
+        pytest.skip(f"{client.title} {version} cannot be installed: {error.text}")

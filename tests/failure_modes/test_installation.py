@@ -19,7 +19,8 @@ from landline.clients.doctor.diagnosing import diagnose
 from landline.clients.doctor.finding import Severity
 from landline.clients.doctor.fixes import apply, changes_of, restore, restoring
 from landline.clients.doctor.permanent import permanent_edits
-from landline.clients.install import ClientProgram, find_claude, find_npm, install_claude, windows_claude
+from landline.clients.install import ClientProgram, find_client, find_npm, install_client, windows_claude
+from landline.clients.known import CLAUDE
 from landline.clients.launching import Request, Target
 from landline.config.settings import Gateway
 from landline.errors import LandlineError
@@ -65,11 +66,11 @@ def test_row_11_01_each_layout_of_an_installation_is_found(tmp_path: Path, home:
         ),
     }
     for path, wanted in layouts.items():
-        found = find_claude(tmp_path / "cache", search_path=path)
+        found = find_client(CLAUDE, tmp_path / "cache", search_path=path)
         assert found == ClientProgram(wanted, "2.1.329", "PATH")
         assert found.path.is_absolute()
     alias = program(home / ".claude" / "local" / "claude", "2.1.197")  # what the older alias leads to
-    assert find_claude(tmp_path / "cache", search_path=empty) == ClientProgram(alias, "2.1.197", "PATH")
+    assert find_client(CLAUDE, tmp_path / "cache", search_path=empty) == ClientProgram(alias, "2.1.197", "PATH")
 
 
 @pytest.mark.row("11.01")
@@ -79,8 +80,8 @@ def test_row_11_01_what_only_windows_can_start_is_passed_over(tmp_path: Path, su
     program(tmp_path / "windows" / f"claude{suffix}")
     ours = program(tmp_path / "bin" / "claude")
     path = f"{tmp_path / 'windows'}:{tmp_path / 'bin'}"
-    assert find_claude(tmp_path / "cache", search_path=path) == ClientProgram(ours, "2.1.329", "PATH")
-    assert find_claude(tmp_path / "cache", search_path=str(tmp_path / "windows")) is None
+    assert find_client(CLAUDE, tmp_path / "cache", search_path=path) == ClientProgram(ours, "2.1.329", "PATH")
+    assert find_client(CLAUDE, tmp_path / "cache", search_path=str(tmp_path / "windows")) is None
 
 
 @pytest.mark.row("11.02")
@@ -159,7 +160,7 @@ def test_row_11_05_without_a_network_the_user_reads_what_to_copy(
     monkeypatch.setenv("PATH", f"{npm.parent}:/usr/bin:/bin")
     monkeypatch.setattr("landline.upstream.packages.POLL_S", 0.005)
     with pytest.raises(LandlineError) as caught:
-        install_claude(tmp_path / "cache", report=lambda _: None)
+        install_client(CLAUDE, tmp_path / "cache", report=lambda _: None)
     told = diagnosed(of_user(), version=()).of("client")
     for text in (caught.value.hint, told.fix):
         assert "copy the program from a machine of the same system" in text

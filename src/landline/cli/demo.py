@@ -57,18 +57,19 @@ def demo(*, prompt: str, client: str, assume_yes: bool) -> None:
 
 def _program(*, assume_yes: bool) -> ClientProgram | None:
     """Claude Code: found, installed after asking, or None, and then the reason was said."""
-    from landline.clients.install import NEWEST_KNOWN_CLAUDE, default_cache, find_claude, install_claude
+    from landline.clients.install import default_cache, find_client, install_client
+    from landline.clients.known import CLAUDE
 
     cache = default_cache()
-    found = find_claude(cache)
+    found = find_client(CLAUDE, cache)
     if found is not None:
         return found
-    question = f"Claude Code was not found. Install {NEWEST_KNOWN_CLAUDE} from npm into {cache} (a few hundred MB)?"
+    question = f"Claude Code was not found. Install {CLAUDE.newest} from npm into {cache} (a few hundred MB)?"
     if not assume_yes and not (sys.stdin.isatty() and click.confirm(question, default=True, err=True)):
         notice("Claude Code was not found and not installed (--yes does that): sending a plain request instead.")
         return None
     try:
-        return install_claude(cache, version=NEWEST_KNOWN_CLAUDE, report=notice)
+        return install_client(CLAUDE, cache, report=notice)
     except LandlineError as error:
         notice(f"Claude Code could not be installed: {error.text} Sending a plain request instead.")
         return None

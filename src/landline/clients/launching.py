@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from landline.clients.install import ClientProgram
+from landline.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,14 @@ class Wishes:
     lean: bool = False
     status_line: bool = False
     replace_status_line: bool = False
+
+    def refuse(self, title: str) -> None:
+        """For a client that can fulfil none of them. Raises SettingsError."""
+        given = (("--lean", self.lean), ("--status-line", self.status_line))
+        given += (("--replace-status-line", self.replace_status_line),)
+        for option, on in given:
+            if on:
+                raise SettingsError(f"{option} is not for {title}.", hint="Leave it out; it is for claude.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,10 @@ def _false(*args: Any) -> bool:
     return False
 
 
+def _no_words(client: Any) -> str:
+    return ""
+
+
 def _first_only(names: tuple[str, ...], search_path: str | None) -> Iterator[Path]:
     found = shutil.which(names[0], path=search_path if search_path is None else search_path.split(os.pathsep)[0])
     yield from [Path(found)] if found else []
@@ -53,7 +57,7 @@ ABLATIONS = (
         "landline.clients.doctor.address:__version__",
         "0.0.1",
     ),
-    Ablation("without_network", "what to copy", "landline.clients.install:WITHOUT_NETWORK", ""),
+    Ablation("without_network", "what to copy", "landline.clients.install:without_network", _no_words),
     Ablation("put_back", "backups are put back", "landline.clients.doctor.fixes:restore", _nothing_kept),
     Ablation("edited_text", "single keys are edited", "landline.clients.doctor.fixes:_edited", _rewritten),
     Ablation(

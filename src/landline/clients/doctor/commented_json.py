@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from landline.clients.doctor.json_places import INDENT, Member, members
+from landline.clients.doctor.json_places import INDENT, Keys, Member, members
 
 # A string; or else a comment of either kind, which must not be looked for within one.
 _PARTS = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -38,18 +38,24 @@ def decoded(text: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def with_member(text: str, name: str, value: object) -> str:
-    """The document with a member of its object set; it is put behind the last one where it is new."""
+def with_member(text: str, keys: Keys, value: object) -> str:
+    """The document with a member set, at most two keys deep; it is put behind the last one where it is new.
+
+    An object on the way is made where none stands there.
+    """
     bare = plain(text)
-    place = members(bare).get((name,))
+    found = members(bare)
+    place, owner = found.get(keys), found.get(keys[:-1])
     if place is not None:
         written = _written(value, _indent_of(text, place)).replace("\n", _newline(text))
         return text[: place.value_start] + written + text[place.value_end :]
-    inside = [one for keys, one in members(bare).items() if len(keys) == 1]
-    start, end = bare.index("{"), bare.rindex("}")
+    if keys[:-1] and (owner is None or bare[owner.value_start] != "{"):
+        return with_member(text, keys[:-1], {keys[-1]: value})
+    start, end = (owner.value_start, owner.value_end - 1) if owner else (bare.index("{"), bare.rindex("}"))
+    inside = [one for path, one in found.items() if path[:-1] == keys[:-1]]
     last = max(inside, key=lambda one: one.value_end, default=None)
-    lead = _indent_of(text, last) if last else INDENT
-    written = f"{json.dumps(name)}: {_written(value, lead)}".replace("\n", _newline(text))
+    lead = _indent_of(text, last) if last else (_indent_of(text, owner) if owner else "") + INDENT
+    written = f"{json.dumps(keys[-1])}: {_written(value, lead)}".replace("\n", _newline(text))
     return _applied(text, _appended(text, (start, end), last and last.value_end, written, lead))
 
 
@@ -60,7 +66,7 @@ def with_variables(text: str, name: str, wanted: Mapping[str, str], emptied: fro
     """
     place = members(plain(text)).get((name,))
     if place is None or plain(text)[place.value_start : place.value_end] in ("null", "[]", "{}"):
-        return with_member(text, name, [_entry(one, value) for one, value in wanted.items()])
+        return with_member(text, (name,), [_entry(one, value) for one, value in wanted.items()])
     bare = plain(text)
     if bare[place.value_start] != "[":
         raise ValueError(f"{name} is no list")
@@ -149,7 +155,9 @@ def _applied(text: str, splices: list[Splice]) -> str:
 
 
 def _written(value: object, lead: str) -> str:
-    """A list has a line for each of its entries."""
+    """A list has a line for each of its entries, an object one for each of its members."""
+    if isinstance(value, dict) and value:
+        return json.dumps(value, ensure_ascii=False, indent=len(INDENT)).replace("\n", f"\n{lead}")
     entries = cast("list[object]", value) if isinstance(value, list) else []
     if not entries:
         return _text(value)

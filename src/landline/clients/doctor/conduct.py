@@ -9,7 +9,8 @@ from landline.clients.doctor.features import OFF
 from landline.clients.doctor.finding import Outcome, Passed, Problem, Severity, Skipped, Source
 from landline.clients.doctor.settings_in_force import Origin
 from landline.clients.doctor.state import State
-from landline.clients.install import WITHOUT_NETWORK
+from landline.clients.install import without_network
+from landline.clients.known import CLAUDE
 
 PERMISSION_KEYS = ("permissions", "defaultMode")
 EDITOR_FIX = "`landline settings write claude --vscode` writes it there; then start the editor anew"
@@ -37,7 +38,7 @@ def client(state: State) -> Outcome:
     return [
         Problem(
             finding="no `claude` on PATH, in ~/.claude/local, ~/.local/bin, or in landline's cache",
-            fix=f"install it, or let `landline launch claude` do so. {WITHOUT_NETWORK}",
+            fix=f"install it, or let `landline launch claude` do so. {without_network(CLAUDE)}",
             source=Source("PATH"),
         )
     ]

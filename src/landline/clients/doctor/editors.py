@@ -84,7 +84,7 @@ def _edited(file: Path, before: bytes | None, wanted: Mapping[str, str]) -> byte
         raise _cannot(file, "is no JSON object with comments") from None
     try:
         edited = with_variables(text, VARIABLES, wanted, frozenset(DEFEATING))
-        edited = edited if document.get(NO_LOGIN) is True else with_member(edited, NO_LOGIN, value=True)
+        edited = edited if document.get(NO_LOGIN) is True else with_member(edited, (NO_LOGIN,), value=True)
         found = decoded(edited)
     except (ValueError, RecursionError, IndexError):
         raise _cannot(file, f"has a {VARIABLES} that is no list of names and values") from None

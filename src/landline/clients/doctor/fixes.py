@@ -43,6 +43,12 @@ _SECRET_ENTRY = re.compile(
     r'(?P<colon>[^{}]*?"value"\s*:\s*)(?P<value>"[^"\\\n]*(?:\\.[^"\\\n]*)*")',
     re.IGNORECASE,
 )
+_TOML_SECRET = re.compile(
+    r"(?P<name>[\w\".-]*(?:TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL|HEADERS|COOKIE|AUTH)[\w\".-]*)(?P<equals>\s*=\s*)"
+    r"(?:\"(?:[^\"\\]|\\.)*\"|'[^']*'|\{.*\}|\[.*\])",
+    re.IGNORECASE,
+)
+_NO_TOML_SECRET = "env_key"  # noqa: S105 - the name of a variable
 MANIFEST = "manifest.json"
 BOM = "\ufeff"
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
@@ -67,6 +73,7 @@ class Kept(Struct, frozen=True):
 class Backup(Struct, frozen=True):
     made_at: str
     files: tuple[Kept, ...]
+    client: str = ""  # whose files they are; empty: Claude Code's
 
 
 def backups_folder() -> Path:
@@ -90,25 +97,27 @@ def changes_of(edits: Iterable[Edit]) -> tuple[Change, ...]:
 def difference(before: bytes | None, after: bytes | None, name: str) -> list[str]:
     """The lines of a unified difference, without values of keys and tokens."""
     old, new = _without_secrets(before, None), _without_secrets(after, before)
+    if name.endswith(".toml"):
+        old, new = ([_TOML_SECRET.sub(_toml_masked, line) for line in lines] for lines in (old, new))
     lines = difflib.unified_diff(old, new, f"{name} (now)", f"{name} (changed)", n=1, lineterm="")
     return [printable(line) for line in lines]
 
 
-def apply(changes: tuple[Change, ...], folder: Path) -> Path:
+def apply(changes: tuple[Change, ...], folder: Path, *, client: str = "") -> Path:
     """Keeps what is there under `folder`, then writes each file; the backup's own folder. Raises SettingsError."""
     for change in changes:
         if content_of(change.file) != change.before:
             raise SettingsError(f"{change.file} was changed meanwhile.", hint="Run the same once more.")
-    kept = _keep(changes, folder)
+    kept = _keep(changes, folder, client)
     for change in changes:
         _write(change.file, change.after)
     return kept
 
 
-def backups(folder: Path) -> list[Path]:
-    """The newest last. A folder that is no backup is passed over."""
-    found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
-    return [path for path in found if _manifest(path) is not None]
+def backups(folder: Path, *, client: str | None = None) -> list[Path]:
+    """The newest last; with `client` those of its files. A folder that is no backup is passed over."""
+    found = [(path.parent, _manifest(path.parent)) for path in sorted(folder.glob(f"*/{MANIFEST}"))]
+    return [path for path, one in found if one is not None and client in {None, one.client}]
 
 
 def manifest_of(backup: Path) -> Backup:
@@ -193,6 +202,12 @@ def _masked(found: re.Match[str]) -> str:
     return found.group()[: found.start("value") - found.start()] + SET
 
 
+def _toml_masked(found: re.Match[str]) -> str:
+    if found["name"].strip('"') == _NO_TOML_SECRET:
+        return found.group()
+    return f"{found['name']}{found['equals']}{SET}"
+
+
 def _secrets(text: str) -> dict[Keys, str]:
     return {keys: text[start:end] for keys, (start, end) in _spans(text).items()}
 
@@ -255,7 +270,7 @@ def _write(file: Path, content: bytes) -> None:
         raise SettingsError(f"{file} cannot be written: {error.strerror}.", hint="Check its folder.") from None
 
 
-def _keep(changes: tuple[Change, ...], folder: Path) -> Path:
+def _keep(changes: tuple[Change, ...], folder: Path, client: str) -> Path:
     """The manifest is written last: without it a folder is no backup."""
     now = datetime.now(UTC)
     try:
@@ -269,7 +284,7 @@ def _keep(changes: tuple[Change, ...], folder: Path) -> Path:
         if name is not None:
             _write(backup / name, change.before or b"")
         kept.append(Kept(str(change.file), name, _digest(change.after)))
-    manifest = Backup(now.isoformat(timespec="seconds"), tuple(kept))
+    manifest = Backup(now.isoformat(timespec="seconds"), tuple(kept), client)
     _write(backup / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return backup
 

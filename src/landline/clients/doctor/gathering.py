@@ -21,7 +21,8 @@ from landline.clients.doctor.editors import read_editors
 from landline.clients.doctor.model_probes import probe_model
 from landline.clients.doctor.settings_in_force import Origin, SettingsInForce, read_settings
 from landline.clients.doctor.state import Asked, Client, ModelServer, Place, State, is_url, sent_model
-from landline.clients.install import default_cache, find_claude, windows_claude
+from landline.clients.install import default_cache, find_client, windows_claude
+from landline.clients.known import CLAUDE
 from landline.clients.remote_gateway import own_address
 from landline.config.settings import Settings
 from landline.upstream.backend import base_url
@@ -94,7 +95,7 @@ async def _with_probes(where: Where, settings: Settings, state: State, begin: Ca
 
 async def _client(where: Where) -> Client:
     search_path = where.environ.get("PATH")
-    program = await asyncio.to_thread(find_claude, default_cache(), search_path=search_path)
+    program = await asyncio.to_thread(find_client, CLAUDE, default_cache(), search_path=search_path)
     foreign = str(windows_claude(search_path) or "")
     if program is None:
         return Client(foreign=foreign)

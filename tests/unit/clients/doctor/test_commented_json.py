@@ -92,7 +92,7 @@ def test_something_else_in_its_place_is_not_overwritten(value: str) -> None:
 
 
 def test_a_member_is_set_where_it_stands() -> None:
-    assert with_member('{"a": false, // no\n}', "a", value=True) == '{"a": true, // no\n}'
+    assert with_member('{"a": false, // no\n}', ("a",), value=True) == '{"a": true, // no\n}'
 
 
 SPACE = st.sampled_from(["", " ", "\n", "\n    ", ' // a, "b": {\n', " /* } ] , */ ", "\n\t// x\n"])
