@@ -131,6 +131,7 @@ FAILURE_MODE_GROUPS = {
     "6": "Prefix caching",
     "8": "Time, cancellation, retries",
     "9": "Records and reports",
+    "10": "Privacy and egress",
     "11": "Installation and model servers",
 }
 

@@ -18,8 +18,10 @@ from landline.clients.known import CLIENTS, KnownClient
 from landline.errors import SettingsError
 
 if TYPE_CHECKING:
+    from landline.cli.launch_egress import EgressOptions
+    from landline.clients.egress.line import Plan
     from landline.clients.install import ClientProgram
-    from landline.clients.launching import Client, Launch, Wishes
+    from landline.clients.launching import Client, Launch, Request, Target, Wishes
     from landline.config.settings import Settings
     from landline.config.sources import LoadedSettings
 
@@ -42,6 +44,9 @@ class _Options:
     local_titles: bool
     receipt: bool
     assume_yes: bool
+    egress: str | None
+    egress_allow: tuple[str, ...]
+    egress_report: str | None
 
     def check(self) -> None:
         """Raises SettingsError for options that do not go together."""
@@ -60,6 +65,12 @@ class _Options:
 
         return Wishes(lean=self.lean, status_line=self.status_line, replace_status_line=self.replace_status_line)
 
+    @property
+    def network(self) -> EgressOptions:
+        from landline.cli.launch_egress import EgressOptions
+
+        return EgressOptions(mode=self.egress, allow=self.egress_allow, report=self.egress_report)
+
 
 @click.command(
     epilog="\b\nExamples:\n"
@@ -67,8 +78,9 @@ class _Options:
     "  landline launch claude --backend http://gpu-box:8000/v1 --model Qwen3.5-27B -- --continue\n"
     "  landline launch claude --backend http://127.0.0.1:8000 --wait 600\n"
     "  landline launch claude --gateway http://127.0.0.1:4000 -- -p 'list the tests'\n"
+    "  landline launch claude --egress lock\n"
     "  CLAUDE_CODE_SIMPLE=1 landline launch claude --embedded -- -p 'say hi'\n\n"
-    "\b\nMore: docs/guides/launch.md; what is set for the client: docs/reference/claude-code-settings.md"
+    "\b\nMore: docs/guides/launch.md, docs/guides/egress.md; what is set: docs/reference/claude-code-settings.md"
 )
 @click.argument("client", type=click.Choice(sorted(CLIENTS)))
 @click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS...]")
@@ -88,6 +100,15 @@ class _Options:
 @click.option("--replace-status-line", is_flag=True, help="The same, also in place of a status line of your own.")
 @click.option("--local-titles", is_flag=True, help="Name conversations by the first words, without asking the model.")
 @click.option("--receipt", is_flag=True, help="Print what was set, and the sums at the end, also without a screen.")
+@click.option(
+    "--egress",
+    type=click.Choice(["open", "audit", "proxy-only", "lock"]),
+    help="What the client may connect to beside the gateway.  [default: audit, a line at the end]",
+)
+@click.option(
+    "--egress-allow", multiple=True, metavar="HOST", help="Let it through, in proxy-only and lock; may repeat."
+)
+@click.option("--egress-report", metavar="FILE", help="Write what was tried into a new JSON file.")
 @click.option("--yes", "assume_yes", is_flag=True, help="Install the client without asking where it is missing.")
 @reports_errors
 def launch(*, client: str, args: tuple[str, ...], **given: Any) -> None:
@@ -140,8 +161,8 @@ async def _run(known: KnownClient, args: Sequence[str], settings: Settings, opti
     import os
     import tempfile
 
+    from landline.cli.launch_egress import check_egress, egress_plan
     from landline.cli.launch_gateway import opened_gateway, provisional
-    from landline.clients.child import run_client
     from landline.clients.launching import Request
 
     client = _launcher(known)
@@ -153,18 +174,42 @@ async def _run(known: KnownClient, args: Sequence[str], settings: Settings, opti
         request = Request(
             args=args, environ=environ, home=home, cwd=Path.cwd(), folder=Path(folder), wishes=options.wishes
         )
-        client.check(provisional(settings, options.gateway), program, request)
+        target = provisional(settings, options.gateway)
+        client.check(target, program, request)
+        plan = egress_plan(known, settings, options.network, request)
+        check_egress(plan, target, program, request, options.network)
         opened = opened_gateway(settings, gateway=options.gateway, embedded=options.embedded, wait_s=options.wait)
         async with opened as (target, tally):
-            prepared = client.prepare(target, program, request)
-            if options.receipt or sys.stderr.isatty():
-                _print_receipt(known.title, program, prepared)
-            code = await run_client(prepared.argv, prepared.env)
+            start = _Start(known, client, program, target, plan, interactive=interactive)
+            prepared, code = await start.run(request, options)
         if tally is not None and (options.receipt or interactive):
             notice(tally.text())
         if interactive and prepared.afterwards:
             notice(prepared.afterwards)
         return code
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Everything that the client needs is there."""
+
+    known: KnownClient
+    client: Client
+    program: ClientProgram
+    target: Target
+    plan: Plan
+    interactive: bool
+
+    async def run(self, request: Request, options: _Options) -> tuple[Launch, int]:
+        from landline.cli.launch_egress import egress_lines, telling_of, watched
+
+        telling = telling_of(options.network, whole=options.receipt, interactive=self.interactive)
+        async with watched(self.plan, self.target, self.program, request, telling) as (line, request):
+            prepared = self.client.prepare(self.target, self.program, request)
+            if options.receipt or sys.stderr.isatty():
+                _print_receipt(self.known.title, self.program, prepared, egress_lines(self.plan, request, telling))
+            env = {**prepared.env, **line.forced}
+            return prepared, await line.run(prepared.argv, env, cwd=request.cwd, home=request.home)
 
 
 def _launcher(known: KnownClient) -> Client:
@@ -195,8 +240,8 @@ async def _program(known: KnownClient, *, assume_yes: bool) -> ClientProgram:
     return await asyncio.to_thread(partial(install.install_client, known, cache, report=notice))
 
 
-def _print_receipt(title: str, program: ClientProgram, prepared: Launch) -> None:
+def _print_receipt(title: str, program: ClientProgram, prepared: Launch, network: tuple[tuple[str, str], ...]) -> None:
     notice(f"{title} {program.version} ({program.path})")
-    width = max(len(label) for label, _ in prepared.receipt)
-    for label, text in prepared.receipt:
+    width = max(len(label) for label, _ in (*prepared.receipt, *network))
+    for label, text in (*prepared.receipt, *network):
         click.echo(f"  {label:<{width}}  {text}", err=True)

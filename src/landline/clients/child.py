@@ -16,8 +16,10 @@ _FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 _SIGNALLED = 128  # a shell's convention: 128 + number of the signal that ended the program
 
 
-async def run_client(argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None) -> int:
-    """Run `argv` with our terminal until it ends, in `cwd` or where we are.
+async def run_client(
+    argv: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None, pass_fds: Sequence[int] = ()
+) -> int:
+    """Run `argv` with our terminal until it ends, in `cwd` or where we are; it inherits `pass_fds` and no other file.
 
     SIGTERM and SIGHUP reach it; SIGINT it gets from the terminal.
 
@@ -25,7 +27,7 @@ async def run_client(argv: Sequence[str], env: Mapping[str, str], *, cwd: Path |
     """
     with _terminal_restored():
         try:
-            process = await asyncio.create_subprocess_exec(*argv, env=dict(env), cwd=cwd)
+            process = await asyncio.create_subprocess_exec(*argv, env=dict(env), cwd=cwd, pass_fds=pass_fds)
         except OSError as error:
             raise SettingsError(f"{argv[0]} could not be started: {error.strerror}.") from error
         with _signals_passed_to(process):

@@ -65,6 +65,9 @@ class ClaudeCode:
         if own is not None:
             overlay = claude_code.merged_settings(read_settings_argument(own, cwd=request.cwd)[1], overlay)
             receipt += (("--settings", _ARGUMENT_NOTE),)
+        if request.forced:
+            env |= request.forced
+            overlay["env"] = {**claude_code.environment_of(overlay), **request.forced}
         file = request.folder / "claude-settings.json"
         write_private(file, json.dumps(overlay, indent=1))
         documents = [document for _, document in _users_settings(request).documents]
@@ -97,6 +100,11 @@ class ClaudeCode:
 
     def is_interactive(self, args: Sequence[str]) -> bool:
         return not {"-p", "--print", "-h", "--help", "-v", "--version"} & set(args)
+
+
+def users_variables(request: Request) -> dict[str, str]:
+    """What the client's settings files put over the environment that it is started with."""
+    return _users_settings(request).env
 
 
 def _users_settings(request: Request) -> SettingsFiles:

@@ -14,7 +14,8 @@ class KnownClient(NamedTuple):
     `tested`: the versions that the test suite runs, the newest last. `program`: globs below node_modules of what is
     started, `script` where Node starts it. `private`: places below the home where its own installer puts it. `quiet`:
     what keeps it from reporting anything while it is asked for its version; `{folder}` is one that is thrown away.
-    `offline`: a word for those who have to copy it from another machine.
+    `offline`: a word for those who have to copy it from another machine. `variables`: the function that knows which
+    environment variables its own settings files set.
     """
 
     name: str
@@ -29,6 +30,7 @@ class KnownClient(NamedTuple):
     private: tuple[str, ...] = ()
     quiet: tuple[tuple[str, str], ...] = ()
     offline: str = ""
+    variables: str = ""
 
     @property
     def newest(self) -> str:
@@ -57,6 +59,7 @@ CLAUDE = KnownClient(
         ("DISABLE_AUTOUPDATER", "1"),
     ),
     offline="it starts without its vendor once ANTHROPIC_AUTH_TOKEN is set",
+    variables="landline.clients.claude_launch:users_variables",
 )
 
 CODEX = KnownClient(

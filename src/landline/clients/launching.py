@@ -51,7 +51,10 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One call of the verb: the user's arguments for the client, his environment, and a private temporary folder."""
+    """One call of the verb: the user's arguments for the client, his environment, and a private temporary folder.
+
+    `forced`: variables that must hold in the client whatever its own settings files say; the process gets them anyway.
+    """
 
     args: Sequence[str]
     environ: Mapping[str, str] = field(repr=False)
@@ -59,6 +62,7 @@ class Request:
     cwd: Path
     folder: Path
     wishes: Wishes = Wishes()
+    forced: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

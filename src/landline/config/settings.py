@@ -218,6 +218,22 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     window: Annotated[int, Meta(ge=512, description="Context window in tokens.")] = 8192
 
 
+class Egress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client that `landline launch` starts may connect to beside the gateway."""
+
+    mode: Annotated[
+        Literal["open", "audit", "proxy-only", "lock"],
+        Meta(
+            description="audit lists what it connects to, proxy-only refuses what asks the proxy, lock has the kernel "
+            "refuse everything, open does not look."
+        ),
+    ] = "audit"
+    allow: Annotated[
+        tuple[str, ...],
+        Meta(description="Hosts that proxy-only and lock let through: example.org, example.org:443 or .example.org."),
+    ] = ()
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One line per request on standard error; never a body or a key."""
 
@@ -236,4 +252,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     search: Search = Search()
     store: Store = Store()
     embedded: Embedded = Embedded()
+    egress: Egress = Egress()
     log: Log = Log()

@@ -25,7 +25,7 @@ from landline.errors import SettingsError
 
 # A whole table or one key. These decide where prompts and keys go, who may connect, what runs, which further file is
 # read and what is kept: whoever wrote the project must not decide them for whoever opens it.
-# `commands` and `egress` are reserved for tables to come.
+# `commands` is reserved for a table to come.
 RESTRICTED: tuple[str, ...] = (
     *("backend", "commands", "egress", "gateway.host", "gateway.hosts", "gateway.keys"),
     *("models.families", "search.command", "search.url", "store"),

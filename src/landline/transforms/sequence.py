@@ -17,6 +17,7 @@ from landline.families.tool_parsers.every import in_order
 from landline.protocols.openai_chat.dialect import Dialect, Tooling
 from landline.transforms.claimed_work import claims_noticed
 from landline.transforms.context_edits import with_edits
+from landline.transforms.date_marks import without_date_marks
 from landline.transforms.history import whole_history
 from landline.transforms.identifiers import in_form, with_native_ids
 from landline.transforms.loop_guard import STOPPED_AT, stopped_or_told, with_text_behind
@@ -93,7 +94,7 @@ def outbound(
     """Raises LandlineError for what no backend can be sent."""
     told = stopped_or_told(asked, notes, limit=loop_limit)
     edited = with_edits(asked, notes)
-    conversation = without_billing_line(edited.conversation, notes)
+    conversation = without_date_marks(without_billing_line(edited.conversation, notes), notes)
     conversation = system_in_place(conversation, notes)
     conversation, renaming = plain_names(conversation, notes)
     named, stopping = own_stops(conversation, notes)

@@ -85,7 +85,7 @@ ABLATIONS = (
     Ablation(
         "proxy_exceptions",
         "launch keeps proxies away from loopback",
-        "landline.clients.claude_code:_proxy_exceptions",
+        "landline.clients.claude_code:proxy_exceptions",
         _no_exceptions,
     ),
     Ablation(

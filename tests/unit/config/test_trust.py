@@ -130,7 +130,7 @@ def test_a_store_that_cannot_be_read_or_written_is_named(file: Path, tmp_path: P
 def test_every_restricted_name_exists_or_is_reserved() -> None:
     keys = known_keys()
     tables = {key.table for key in keys.values()}
-    assert {name for name in RESTRICTED if name not in tables and name not in keys} == {"commands", "egress"}
+    assert {name for name in RESTRICTED if name not in tables and name not in keys} == {"commands"}
 
 
 def test_restricted_keys_are_found_by_their_parts() -> None:

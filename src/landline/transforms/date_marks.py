@@ -1,0 +1,49 @@
+"""Takes a mark out of a sentence of the client's: how it writes the date says where the user is.
+
+Claude Code 2.1.197 tells the model "Today's date is 2026-11-28." With the time zone Asia/Shanghai or Asia/Urumqi it
+writes slashes for the hyphens, and by the host of its base URL another apostrophe. 2.1.329 does not. The words stay;
+machines that differ in nothing else then share the beginning of their prompts too.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from landline.core.exchange import Notes
+from landline.core.model import Block, Conversation, Message, Role, Text
+
+_SENTENCE = re.compile("Today(['\u2019\u02bc\u02b9])s date is (\\d{4})([-/])(\\d\\d)\\3(\\d\\d)\\.")
+_SURE = "s date is "
+_OF_THE_CLIENT = "<system-reminder>"
+
+
+def without_date_marks(conversation: Conversation, notes: Notes) -> Conversation:
+    """In what the client itself tells the model: system text, and reminders inside the conversation."""
+    if not any([_may_hold(message) for message in conversation.messages]):
+        return conversation
+    messages = tuple(_plain(message) if _may_hold(message) else message for message in conversation.messages)
+    if messages == conversation.messages:
+        return conversation
+    notes.repaired("the date is written without marks of the time zone and the address")
+    return msgspec.structs.replace(conversation, messages=messages)
+
+
+def _may_hold(message: Message) -> bool:
+    return any([isinstance(block, Text) and _is_told(message, block) for block in message.blocks])
+
+
+def _is_told(message: Message, block: Text) -> bool:
+    own = message.role is Role.SYSTEM or block.text.startswith(_OF_THE_CLIENT)
+    return own and _SURE in block.text
+
+
+def _plain(message: Message) -> Message:
+    blocks: tuple[Block, ...] = tuple(
+        Text(_SENTENCE.sub(r"Today's date is \2-\4-\5.", block.text))
+        if isinstance(block, Text) and _is_told(message, block)
+        else block
+        for block in message.blocks
+    )
+    return msgspec.structs.replace(message, blocks=blocks)
