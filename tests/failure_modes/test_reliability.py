@@ -301,16 +301,16 @@ async def test_row_8_09_events_of_one_read_leave_in_one_write(
     writes: list[int] = []
     from landline.server.delivery import Delivery
 
-    put = Delivery._put  # pyright: ignore[reportPrivateUsage]
+    write = Delivery.write
 
     def counted(self: Delivery, data: bytes, *, last: bool = False) -> bool:
         writes.append(len(data))
-        return put(self, data, last=last)
+        return write(self, data, last=last)
 
-    monkeypatch.setattr(Delivery, "_put", counted)
+    monkeypatch.setattr(Delivery, "write", counted)
     server.answer = lambda body: [Send(BEGIN + sse(chunk({"content": "word "})) * 1000 + END)]
     assert (await text_of(client))[0]["text"] == "word " * 1000
-    assert len(writes) < 40
+    assert 0 < len(writes) < 40
 
 
 @pytest.mark.row("8.10")

@@ -21,17 +21,20 @@ _OF_THE_CLIENT = "<system-reminder>"
 
 def without_date_marks(conversation: Conversation, notes: Notes) -> Conversation:
     """In what the client itself tells the model: system text, and reminders inside the conversation."""
-    if not any([_may_hold(message) for message in conversation.messages]):
+    # Each request comes by here: one loop, and no call for what is nothing of the client's.
+    told = [
+        block
+        for message in conversation.messages
+        for block in message.blocks
+        if type(block) is Text and (block.text.startswith(_OF_THE_CLIENT) or message.role is Role.SYSTEM)
+    ]
+    if not any([_SURE in block.text for block in told]):
         return conversation
-    messages = tuple(_plain(message) if _may_hold(message) else message for message in conversation.messages)
+    messages = tuple([_plain(message) for message in conversation.messages])
     if messages == conversation.messages:
         return conversation
     notes.repaired("the date is written without marks of the time zone and the address")
     return msgspec.structs.replace(conversation, messages=messages)
-
-
-def _may_hold(message: Message) -> bool:
-    return any([isinstance(block, Text) and _is_told(message, block) for block in message.blocks])
 
 
 def _is_told(message: Message, block: Text) -> bool:
