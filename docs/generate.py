@@ -185,6 +185,65 @@ def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> st
     return "\n".join([title, "", lines[0], rule, *lines[1:], ""])
 
 
+CLIENTS_HEAD = """\
+# Clients
+
+<!-- Written by docs/generate.py from tests/clients/results.toml; do not edit. -->
+
+What each client did on landline, with a scripted model behind it. The clients are the real ones, from npm and PyPI, in
+these versions. Written by `uv run pytest -m scenario --write-results`: a cell says "pass" only where its tests ran and
+passed, a later run that finds something else fails, and so does a cell that no test fills.
+
+- **Tool loop**: tools write a file and run a command, one request a turn, and each request extends the one before. For
+  an SDK that is its tool runner, or a loop of the test's own where it has none.
+- **Parallel calls**: several calls of one answer come back in one request, each result with its call.
+- **Error**: what the server refuses is told in its words, after one request (Claude Code 2.1.329 tries six at once).
+- **Overflow**: a prompt that does not fit ends in words that say so, or in one summary, and is not repeated.
+- **Cut stream**: an answer whose server died is asked for again, or told as an error, never taken for a whole one.
+- **Hang-up**: the model server is free at once when the client goes.
+- **Not streamed**: the same without a stream.
+
+Cursor is not in the table: it is a desktop application that talks through its own servers. What is known of its
+requests is from documentation only: [guides/cursor.md](../guides/cursor.md).
+"""
+
+
+def clients_page() -> str:
+    """One table: a row per client and version, a column per scenario."""
+    path = DOCS.parent / "tests" / "clients" / "results.toml"
+    results = tomllib.loads(path.read_text(encoding="utf-8"))
+    scenarios: dict[str, str] = results["scenarios"]
+    rows = [
+        (client["name"], client["version"], client["protocol"], *(_cell(client["cells"].get(one)) for one in scenarios))
+        for client in results["clients"].values()
+    ]
+    tests = [
+        (f"{client['name']} {client['version']}, {client['protocol']}", *(_cell_tests(client["cells"], scenarios)))
+        for client in results["clients"].values()
+    ]
+    figures = [(name, str(number)) for name, number in results["figures"].items()]
+    return "\n".join(
+        [
+            CLIENTS_HEAD,
+            _table("## The table", ("Client", "Version", "Protocol", *scenarios.values()), rows),
+            _table("## Counted", ("What", "Number"), figures),
+            _table("## The tests", ("Client", "Tests"), tests),
+        ]
+    )
+
+
+def _cell(cell: dict[str, Any] | None) -> str:
+    if cell is None:
+        return "no test"
+    return cell["reason"] if cell["result"] == "cannot" else cell["result"]
+
+
+def _cell_tests(cells: dict[str, Any], scenarios: Mapping[str, str]) -> tuple[str]:
+    names = dict.fromkeys(test for one in scenarios for test in cells.get(one, {"tests": []})["tests"])
+    parts = [test.partition("::") for test in names]
+    return ("<br>".join(f"[`{name}`](../../tests/{file})" for file, _, name in parts),)
+
+
 FAMILIES_HEAD = """\
 # Model families
 
@@ -295,6 +354,7 @@ GENERATORS: Mapping[str, Callable[[], str]] = {
     "reference/doctor.schema.json": doctor_schema_file,
     "reference/plan.schema.json": plan_schema_file,
     "reference/failure-modes.md": failure_modes_page,
+    "reference/clients.md": clients_page,
     "reference/families.md": families_page,
     "reference/tool-calls.md": tool_calls_page,
 }

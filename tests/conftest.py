@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.failure_modes.plugin"]
+pytest_plugins = ["tests.failure_modes.plugin", "tests.clients.plugin"]
 
 SLOW = [HealthCheck.too_slow]
 

@@ -25,6 +25,7 @@ the body of a 404 behind a text of their own.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -87,7 +88,8 @@ class LandlineError(Exception):
     `message` says what is wrong, `quote` repeats the words of a backend, `hint` says what to do. `retry_after` is in
     whole seconds: a client that reads it waits that long. `final=True` asks clients not to repeat the request (header
     `x-should-retry: false`), for states that waiting cannot mend. `check` names the check of `landline doctor` that
-    finds the cause; the page of symptoms has an anchor of that name.
+    finds the cause; the page of symptoms has an anchor of that name. `details` are for programs: what an SDK of the
+    Messages API looks at to go on by itself.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class LandlineError(Exception):
         retry_after: int | None = None,
         final: bool = False,
         check: str = "",
+        details: Mapping[str, object] | None = None,
     ) -> None:
         message, quote = message[:LONGEST_TEXT], quote[:LONGEST_TEXT]
         super().__init__(f"{message}: {quote}" if quote else message)
@@ -110,6 +113,7 @@ class LandlineError(Exception):
         self.retry_after = retry_after
         self.final = final
         self.check = check
+        self.details = details
 
     @property
     def wire(self) -> WireForm:

@@ -1,4 +1,4 @@
-"""Clients from npm that only the tests run: pinned, in landline's own cache, each under its own licence."""
+"""Clients and SDKs from npm that only the tests run: pinned, in landline's own cache, each under its own licence."""
 
 from __future__ import annotations
 
@@ -65,3 +65,15 @@ class NpmClient:
 CODEX = NpmClient("@openai/codex", "0.169.0", "@openai/codex-*/vendor/*/bin/codex")
 OPENCODE = NpmClient("opencode-ai", "1.18.33", "opencode-*/bin/opencode")
 QWEN_CODE = NpmClient("@qwen-code/qwen-code", "0.15.10", "@qwen-code/qwen-code/cli.js")
+ANTHROPIC_SDK = NpmClient("@anthropic-ai/sdk", "1.14.0", "@anthropic-ai/sdk/package.json")
+OPENAI_SDK = NpmClient("openai", "7.59.0", "openai/package.json")
+
+
+def own_node() -> str:
+    """Landline's own Node, which takes TypeScript as it is and is new enough for the SDKs; fetched where needed."""
+    try:
+        return find_npm(real_cache(), report=print, search_path="")[0]
+    except LandlineError as error:
+        if clients_required():
+            raise
+        pytest.skip(f"Node cannot be fetched: {error.text}")

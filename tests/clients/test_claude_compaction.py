@@ -99,6 +99,7 @@ async def compacted(line: Scene, script: AgentScript) -> list[Exchange]:
         pytest.param(Case("llamacpp", dense=True, queue_s=1.2), id="counted while it queues at llama.cpp"),
     ],
 )
+@pytest.mark.scenario("claude_code", "overflow")
 async def test_an_overflow_makes_the_client_compact_and_finish(
     claude: Claude, first_prompts: dict[str, int], monkeypatch: pytest.MonkeyPatch, case: Case
 ):
@@ -128,6 +129,7 @@ async def test_an_overflow_makes_the_client_compact_and_finish(
             assert (request.closed_at is not None) == (case.queue_s > 0)  # nobody waits for it any more
 
 
+@pytest.mark.scenario("claude_code", "overflow")
 async def test_an_overflow_that_is_told_too_late_still_ends_in_a_compaction(
     claude: Claude, first_prompts: dict[str, int]
 ):

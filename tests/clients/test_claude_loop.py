@@ -24,6 +24,7 @@ def check_counted(line: Scene) -> None:
         assert record.usage.output > 0
 
 
+@pytest.mark.scenario("claude_code", "loop")
 async def test_a_loop_writes_a_file_and_runs_a_command(claude: Claude):
     file = claude.project / "hello.txt"
     script = AgentScript([write(file, "hello\n"), bash("cat hello.txt > copy.txt"), Answer(text="all done")])
@@ -63,6 +64,7 @@ async def test_a_turn_costs_its_new_tokens_only_and_the_client_is_told_so(claude
         assert told["output_tokens"] == sum(usage.output for usage in usages)
 
 
+@pytest.mark.scenario("claude_code", "parallel")
 async def test_parallel_calls_of_one_answer_come_back_in_one_turn(claude: Claude):
     one, two = claude.project / "one.txt", claude.project / "two.txt"
     calls = [*write(one, "1").tool_calls, *write(two, "2").tool_calls, *bash("echo three").tool_calls]

@@ -18,7 +18,7 @@ from tests.fakes.chat_stream import DONE, Answer, answer_deltas, chunk, sse, usa
 from tests.fakes.claude_script import AgentScript
 from tests.fakes.model_server import ModelServer, Reply
 from tests.fakes.stream_invariant import check_silence
-from tests.fakes.upstream import Cut, Hang, Pause, Request, Send, Status, Step
+from tests.fakes.upstream import Cut, Hang, Pause, Request, Send, Status, Step, json_answer
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(90)]
 
@@ -63,6 +63,18 @@ def check_cut(line: Scene, *, at: int) -> None:
     line.check_backend_saw_only_chat()
 
 
+@pytest.mark.scenario("claude_code", "error")
+async def test_a_refusal_is_told_in_words(claude: Claude):
+    """2.1.329 tries a 400 six times at once, each time with less that a server may not know; 2.1.197 once."""
+    refused = json_answer(400, {"error": {"message": "no such grammar"}})
+    async with scene(claude, ModelServer(lambda body: refused)) as line:
+        run = await line.run()
+        assert run.exit_code == 1
+        assert "no such grammar" in run.said, run.explained
+        tries = 1 if claude.program.version == "2.1.197" else 6
+        assert (len(line.calls), len(line.chats)) == (tries, tries), line.story()
+
+
 @pytest.mark.parametrize(
     "cut",
     [
@@ -70,6 +82,7 @@ def check_cut(line: Scene, *, at: int) -> None:
         pytest.param(bash("echo 1 >> log.txt"), id="call"),
     ],
 )
+@pytest.mark.scenario("claude_code", "cut", "non_stream")
 async def test_an_answer_cut_in_its_first_block_is_asked_for_once_more(claude: Claude, cut: Answer):
     script = AgentScript([bash("echo 0 >> log.txt"), cut, Answer(text="all done")])
     async with scene(claude, ModelServer(Unsteady(script, turn=1, instead=cut_in_the_middle))) as line:
@@ -99,6 +112,7 @@ async def test_a_thought_that_is_cut_is_thought_again_and_the_client_never_knows
         assert line.chats[2] == line.chats[1]
 
 
+@pytest.mark.scenario("claude_code", "cut")
 async def test_an_answer_cut_behind_a_whole_block(claude: Claude):
     """Whatever ends such a stream (an error event, a reset, an orderly end): 2.1.197 stops, with our words on what
     to do; later versions keep the blocks that were whole, and ask the model to go on."""
@@ -140,6 +154,7 @@ def write_for_ever(answer: Answer) -> list[Step]:
 
 
 @pytest.mark.parametrize("hanging", [hang_in_prefill, hang_in_queue, hang_in_text, write_for_ever])
+@pytest.mark.scenario("claude_code", "hang_up")
 async def test_a_killed_client_frees_the_backend_at_once(claude: Claude, hanging: Callable[[Answer], list[Step]]):
     script = AgentScript([bash("echo 0"), Answer(text="a text that does not end")])
     model = Unsteady(script, turn=1, instead=hanging)

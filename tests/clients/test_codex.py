@@ -95,6 +95,32 @@ async def test_a_loop_writes_a_file(tmp_path: Path) -> None:
         assert records[1].usage.cached > records[0].usage.prompt - 2  # type: ignore[union-attr]
 
 
+@pytest.mark.scenario("codex", "loop")
+async def test_twenty_calls_are_twenty_one_requests(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """One request a turn and nothing twice: counted at the client, in the gateway's records and at the backend."""
+    script = steps(
+        *(execute(f"echo {number} >> log.txt", f"call_{number}") for number in range(20)), Answer(text="all done")
+    )
+    async with ran(tmp_path, ModelServer(script, prefix_cache=True)) as scene:
+        assert scene.run.exit_code == 0, scene.run.explained
+        assert (tmp_path / "project" / "log.txt").read_text().split() == [str(number) for number in range(20)]
+        assert [spoken.path for spoken in scene.spoken] == ["/v1/responses"] * 21
+        assert [record.outcome for record in scene.exchanges] == [Outcome.COMPLETED] * 21
+        assert [record.backend_requests for record in scene.exchanges] == [1] * 21
+        assert [record.repeats_of for record in scene.exchanges] == [""] * 21
+        assert len(scene.chats) == 21
+        asked = [json.dumps(chat["messages"]) for chat in scene.chats]
+        repeated = len(asked) - len(set(asked))
+        assert repeated == 0
+        check_append_only(scene.chats)
+        calls = sum(len(message.get("tool_calls", ())) for message in scene.chats[-1]["messages"])
+        told = {"tool calls": calls, "turns": calls + 1, "requests": len(scene.spoken), "repeated requests": repeated}
+        for name, number in told.items():
+            record_property(f"figure: Codex, {name}", number)
+
+
 async def test_a_subagent_has_the_session_of_its_main_loop_and_a_name_of_its_own(tmp_path: Path) -> None:
     spawn = Answer(tool_calls=(("multi_agent_v1__spawn_agent", {"message": "SUBTASK"}, "call_1"),))
     main = steps(spawn, execute("sleep 1", "call_2"), Answer(text="all done"))

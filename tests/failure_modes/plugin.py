@@ -33,7 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("failure modes")
     group.addoption("--ablate", action="store_true", help="with -m failure_modes: switch each repair off in turn")
     group.addoption(
-        "--write-results", action="store_true", help="with --ablate: write tests/failure_modes/results.toml"
+        "--write-results",
+        action="store_true",
+        help="with --ablate: write tests/failure_modes/results.toml; with -m scenario: tests/clients/results.toml",
     )
 
 
@@ -41,8 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = config.getoption("markexpr") == MARK
     if config.getoption("ablate") and not chosen:
         raise pytest.UsageError(f"--ablate goes together with -m {MARK}")
-    if config.getoption("write_results") and not config.getoption("ablate"):
-        raise pytest.UsageError("--write-results goes together with --ablate")
+    if (
+        config.getoption("write_results")
+        and not config.getoption("ablate")
+        and config.getoption("markexpr") != "scenario"
+    ):
+        raise pytest.UsageError("--write-results goes together with --ablate, or with -m scenario")
     config.pluginmanager.register(FailureModes(config, FOLDER, complete=COMPLETE), "landline-failure-modes")
 
 
@@ -115,7 +121,7 @@ class FailureModes:
             self._ablate()
         if self.whole:
             self._compare()
-        elif self.config.getoption("write_results"):
+        elif self.config.getoption("write_results") and self.config.getoption("ablate"):
             self.troubles.append("no results were written: only a part of the tests ran")
         session.testsfailed += len(self.troubles)
         return done
@@ -168,7 +174,7 @@ class FailureModes:
     def _compare(self) -> None:
         ablated = bool(self.config.getoption("ablate"))
         path = self.folder / "results.toml"
-        if self.config.getoption("write_results"):
+        if ablated and self.config.getoption("write_results"):
             write_results(path, self.found)
         elif self.complete:
             told = differences(read_results(path), self.found, ablated=ablated)

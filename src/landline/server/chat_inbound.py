@@ -8,11 +8,13 @@ from landline.core.model import Conversation
 from landline.errors import LandlineError
 from landline.policy.forwarding import Forwarding, goes_verbatim
 from landline.policy.identity import session_name
-from landline.protocols.openai_chat_in.request import ChatRequest, note_unknown
+from landline.protocols.openai_chat_in.request import ChatRequest, note_unknown, written_as_responses
 from landline.protocols.openai_chat_in.request import decode_request as decode_chat
 from landline.protocols.openai_chat_in.request import tool_shelf as chat_shelf
 from landline.protocols.openai_chat_in.stream import ChatEncoder, ChatHead, encode_completion
 from landline.protocols.openai_client.tools import Toolset
+from landline.protocols.openai_responses.request import decode_request as decode_responses
+from landline.protocols.openai_responses.request import tool_shelf as responses_shelf
 from landline.server.forwarding import with_members
 from landline.server.inbound import Asked, PlainForm, Verbatim
 from landline.server.line import Line
@@ -43,8 +45,11 @@ class ChatInbound:
 
     def __init__(self) -> None:
         self._shelf = chat_shelf()
+        self._responses_shelf = responses_shelf()
 
     async def understood(self, body: bytes, exchange: Exchange, line: Line) -> Asked | Verbatim:
+        if written_as_responses(body):
+            return await self._understood_as_responses(body, exchange, line)
         request = decode_chat(body, exchange.notes, shelf=self._shelf)
         exchange.session = exchange.session or session_name(request.session)
         conversation = await served(request.conversation, exchange, line)
@@ -52,6 +57,14 @@ class ChatInbound:
             return Verbatim(_forwarded(body, request, conversation))
         note_unknown(request, exchange.notes)
         return Asked(conversation, ChatForm(request.toolset, usage=request.usage))
+
+    async def _understood_as_responses(self, body: bytes, exchange: Exchange, line: Line) -> Asked:
+        """Cursor sends requests of the Responses API here, and wants chat completions as the answer."""
+        request = decode_responses(body, exchange.notes, shelf=self._responses_shelf)
+        exchange.notes.repaired("a request of the Responses API on the path of chat completions")
+        exchange.session = exchange.session or session_name(request.session)
+        conversation = await served(request.conversation, exchange, line)
+        return Asked(conversation, ChatForm(request.toolset, usage=True))
 
     def told_in_stream(self, error: LandlineError, exchange: Exchange) -> bytes | None:
         return None

@@ -17,8 +17,9 @@ from landline.protocols.openai_chat.request import encode_request
 from landline.protocols.openai_chat.whole import as_stream
 from landline.server.line import Line
 from landline.server.waiting import Waiting
-from landline.transforms.largest import first_too_large, largest_parts
+from landline.transforms.largest import beyond_compaction, first_too_large, largest_parts
 from landline.transforms.limits import (
+    MARGIN_TOKENS,
     clamp_output,
     clearly_fits,
     picture_bytes,
@@ -91,10 +92,10 @@ class Opening:
             if self.estimate > self._window * SURELY_TOO_LONG:
                 self._exchange.notes.repaired("prompt length estimated")
                 self._explain(conversation)
-                raise prompt_too_long(self.estimate, self._window)
+                raise self._too_long(self.estimate, self._window)
         elif tokens > self._limit(conversation):
             self._explain(conversation)
-            raise prompt_too_long(tokens, self._limit(conversation))
+            raise self._too_long(tokens, self._limit(conversation))
         self._clamp(tokens, self._window)
 
     @property
@@ -139,7 +140,7 @@ class Opening:
             tokens = self.estimate if self.estimate > self._window * SURELY_TOO_LONG else 0
         conversation = self._conversation
         if conversation is not None and self._window and not self._taken and tokens > self._limit(conversation):
-            raise prompt_too_long(tokens, self._limit(conversation))
+            raise self._too_long(tokens, self._limit(conversation))
         return self.estimate
 
     async def send(self) -> UpstreamAnswer:
@@ -350,7 +351,13 @@ class Opening:
         if tokens <= refusal.window + 1:
             tokens = await self.count() or max(self.estimate, tokens)
         # Where nobody names the window, a client must still be told how much too much: a quarter makes it compact.
-        return prompt_too_long(tokens, refusal.window or tokens * 3 // 4)
+        return self._too_long(tokens, refusal.window or tokens * 3 // 4)
+
+    def _too_long(self, tokens: int, window: int) -> LandlineError:
+        """An overflow, in the words that make this client do what helps."""
+        conversation, client = self._conversation, self._exchange.client
+        final = conversation and beyond_compaction(conversation, prompt_tokens=tokens, window=window, client=client)
+        return final or prompt_too_long(tokens, window)
 
     def _generous_estimate(self, window: int) -> int:
         """Where nobody counts: rather an answer that may be cut short than a request that is refused again."""
@@ -358,6 +365,8 @@ class Opening:
 
     def _clamp(self, tokens: int, window: int) -> None:
         assert self._conversation is not None
+        if tokens + MARGIN_TOKENS >= window:
+            raise self._too_long(tokens, window)
         self._conversation = clamp_output(
             self._conversation, prompt_tokens=tokens, window=window, notes=self._exchange.notes
         )

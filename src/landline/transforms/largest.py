@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from landline.core.model import Block, Conversation, Document, Image, Text, Thinking, Tool, ToolResult, ToolUse
+from landline.core.model import Block, Conversation, Document, Image, Role, Text, Thinking, Tool, ToolResult, ToolUse
+from landline.errors import ErrorKind, LandlineError
 from landline.transforms.limits import PICTURE_AS_TEXT_BYTES
 
 SHOWN = 3
@@ -30,6 +31,10 @@ MCP_SERVER = "take that server out of the client's settings, or start with --str
 ANY_TOOL = "CLAUDE_CODE_SIMPLE=1 leaves three tools"
 SYSTEM_TEXT = "CLAUDE_CODE_SIMPLE_SYSTEM_PROMPT=1, CLAUDE_CODE_DISABLE_AUTO_MEMORY=1"
 MESSAGES = "long results and files in the conversation: /compact or /clear"
+# How their user agents begin. OpenCode 1.18.33 answers an overflow with a summary and the same request again, without
+# end where the summary gains nothing (seven requests a second, measured); an error that names no overflow stops it.
+ENDLESS_CLIENTS = ("opencode/",)
+SMALL_SHARE = 8  # a conversation of less than one part in so many of the window is not worth a summary
 
 
 class Part(Struct, frozen=True):
@@ -60,6 +65,41 @@ def first_too_large(largest: tuple[Part, ...], *, remedies: bool = True) -> str:
     told = [f" ({part.remedy})" if remedies else "" for part in largest]
     parts = "; ".join(f"{part.name} {part.tokens} tokens{remedy}" for part, remedy in zip(largest, told, strict=True))
     return f"the first request does not fit the window, and a first request cannot be compacted; most of it: {parts}"
+
+
+def beyond_compaction(
+    conversation: Conversation, *, prompt_tokens: int, window: int, client: str
+) -> LandlineError | None:
+    """The error for an overflow that a summary does not mend, for clients that would try without end; else None.
+
+    Nothing is gained where the model has said nothing yet, and where it is system text and tools that fill the window.
+    Its words are none of those by which clients know an overflow. `client` is the user agent.
+    """
+    if not client.startswith(ENDLESS_CLIENTS):
+        return None
+    begun = any(message.role is Role.ASSISTANT for message in conversation.messages)
+    fixed, all_of_it = _fixed_bytes(conversation), _all_bytes(conversation)
+    rest = prompt_tokens * (all_of_it - fixed) // max(all_of_it, 1)
+    if begun and rest * SMALL_SHARE >= window:
+        return None
+    what = "Its system text and tools alone" if fixed * 2 > all_of_it else "What was said in it"
+    return LandlineError(
+        ErrorKind.INVALID_REQUEST,
+        f"This request has {prompt_tokens} tokens, and the window of the model has {window}. {what} cannot be made "
+        "shorter by a summary.",
+        hint="Serve the model with a larger window, or take out MCP servers, tools, instructions or attached files.",
+    )
+
+
+def _all_bytes(conversation: Conversation) -> int:
+    said = sum(_blocks_bytes(message.blocks) for message in conversation.messages)
+    return said + sum(_bytes(text) for text in conversation.system) + sum(map(_tool_bytes, conversation.tools))
+
+
+def _fixed_bytes(conversation: Conversation) -> int:
+    """System text and tools: what each request of a session has."""
+    said = sum(_blocks_bytes(message.blocks) for message in conversation.messages if message.role is not Role.SYSTEM)
+    return _all_bytes(conversation) - said
 
 
 def _tool_part(tool: Tool) -> tuple[str, str]:

@@ -9,13 +9,10 @@ from landline.errors import LandlineError
 
 def error_body(error: LandlineError, request_id: str) -> bytes:
     """The JSON body of an error answer, before the first byte of a stream."""
-    return msgspec.json.encode(
-        {
-            "type": "error",
-            "error": {"type": error.wire.anthropic_type, "message": error.for_client},
-            "request_id": request_id,
-        }
-    )
+    told: dict[str, object] = {"type": error.wire.anthropic_type, "message": error.for_client}
+    if error.details is not None:
+        told["details"] = error.details
+    return msgspec.json.encode({"type": "error", "error": told, "request_id": request_id})
 
 
 def error_headers(error: LandlineError) -> dict[str, str]:

@@ -88,10 +88,27 @@ def decode_request(
         raise _invalid(f"The request body is not valid JSON: {error}.") from None
     if len(wire.model) > LONGEST_NAME:
         raise _invalid(f"model: must not be longer than {LONGEST_NAME} characters.")
+    if not isinstance(wire.thread, UnsetType) and bytes(wire.thread) != b"null":
+        raise no_threads()
     _not_empty(wire, conversation, counting=counting)
     if not counting and wire.max_tokens is not None and not 1 <= wire.max_tokens <= LARGEST_INTEGER:
         raise _invalid("max_tokens: must be at least 1." if wire.max_tokens < 1 else "max_tokens: is out of range.")
     return wire, conversation
+
+
+def no_threads() -> LandlineError:
+    """A conversation that the server is to hold, of which each request has the new messages only.
+
+    The tool runners of the SDKs ask for one (`anthropic` 2.11.0, `@anthropic-ai/sdk` 1.14.0) and go on without where
+    these details are told. An answer without the earlier messages would be another one; a runner then never ends.
+    """
+    return LandlineError(
+        ErrorKind.INVALID_REQUEST,
+        "thread: landline keeps no conversations between requests.",
+        hint="Send the whole conversation each time, without `thread`; the SDKs' `thread(...)` does that with "
+        "unsupported_request_behavior continue_unthreaded.",
+        details={"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
+    )
 
 
 def _decode(body: bytes, notes: Notes, shelf: ToolShelf) -> tuple[WireRequest, Conversation]:

@@ -81,7 +81,7 @@ class WireOutputConfig(Struct, frozen=True):
 
 
 class WireRequest(Struct, frozen=True):
-    """`POST /v1/messages` and `/v1/messages/count_tokens`; the last three have no counterpart in other protocols."""
+    """`POST /v1/messages` and `/v1/messages/count_tokens`; the last four have no counterpart in other protocols."""
 
     model: str
     messages: list[WireMessage]
@@ -100,3 +100,4 @@ class WireRequest(Struct, frozen=True):
     context_management: Raw | UnsetType = UNSET
     mcp_servers: Raw | UnsetType = UNSET
     container: Raw | UnsetType = UNSET
+    thread: Raw | UnsetType = UNSET

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-from msgspec import Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from landline.core.exchange import Notes
 from landline.core.model import (
@@ -56,6 +56,17 @@ _requests = msgspec.json.Decoder(WireRequest)
 _KNOWN = frozenset(WireRequest.__struct_fields__)
 # What changes nothing of an answer here.
 _ASIDE = frozenset(("store", "user", "metadata", "service_tier", "safety_identifier"))
+_MODES_OF_MESSAGES = {"any": "required", "none": "none"}
+
+
+class _Kind(Struct, frozen=True):
+    """The members by which a request of the Responses API is known."""
+
+    messages: Raw | UnsetType = UNSET
+    input: Raw | UnsetType = UNSET
+
+
+_kinds = msgspec.json.Decoder(_Kind)
 
 
 class ChatRequest(Struct, frozen=True):
@@ -67,6 +78,18 @@ class ChatRequest(Struct, frozen=True):
     usage: bool  # the stream is to end with the usage
     members: dict[str, Raw]
     unknown: tuple[str, ...]  # members that a conversation has no place for
+
+
+def written_as_responses(body: bytes) -> bool:
+    """Whether a body is one of the Responses API: Cursor sends those on the path of chat completions."""
+    if b'"input"' not in body:
+        return False
+    try:
+        kind = _kinds.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False  # told in words where it is read as chat
+    without_messages = isinstance(kind.messages, UnsetType) or bytes(kind.messages) in (b"null", b"[]")
+    return without_messages and not isinstance(kind.input, UnsetType)
 
 
 def tool_shelf() -> Shelf[Toolset]:
@@ -150,9 +173,9 @@ def _tool_choice(wire: WireRequest) -> ToolChoice | None:
     if not isinstance(choice, WireToolChoice):
         return chosen(choice or "", (), parallel=parallel)
     named = choice.function or choice.custom
-    if named is not None:
-        return chosen("tool", (named.name,), parallel=parallel)
-    mode = choice.allowed_tools.mode if choice.allowed_tools else ""
+    if named is not None or choice.name:
+        return chosen("tool", (named.name if named else choice.name,), parallel=parallel)
+    mode = choice.allowed_tools.mode if choice.allowed_tools else _MODES_OF_MESSAGES.get(choice.type)
     return chosen(mode or "auto", (), parallel=parallel)
 
 
@@ -172,13 +195,29 @@ def _messages(written: list[WireMessage], notes: Notes) -> tuple[Message, ...]:
         if role is None:
             known = "user, assistant, tool, system or developer"
             raise invalid(f"{place}.role: must be {known}, not {message.role[:60]!r}.")
-        blocks: tuple[Block, ...] = _parts(message.content, f"{place}.content", notes)
+        blocks = _blocks(message.content, f"{place}.content", notes)
         if role is Role.ASSISTANT:
             blocks = (*_thoughts(message), *blocks, *_calls(message.tool_calls or [], notes))
         out.append(Message(role, blocks))
     if results:
         out.append(Message(Role.USER, tuple(results)))
     return tuple(out)
+
+
+def _blocks(content: WireContent, place: str, notes: Notes) -> tuple[Block, ...]:
+    """Parts, and among them the calls and results of Messages, which Cursor leaves where they are."""
+    if not isinstance(content, list) or not any(part.type in ("tool_use", "tool_result") for part in content):
+        return _parts(content, place, notes)
+    found: list[Block] = []
+    for at, part in enumerate(content):
+        if part.type == "tool_use":
+            found.append(ToolUse(part.id, part.name, arguments_of(part.input, notes)))
+        elif part.type == "tool_result":
+            parts = _parts(part.content, f"{place}.{at}.content", notes)
+            found.append(ToolResult(part.tool_use_id, parts, part.is_error is True))
+        else:
+            found += _parts([part], place, notes)
+    return tuple(found)
 
 
 def _thoughts(message: WireMessage) -> tuple[Thinking, ...]:

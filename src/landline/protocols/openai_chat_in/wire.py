@@ -21,11 +21,19 @@ class WireFile(Struct, frozen=True):
 
 
 class WirePart(Struct, frozen=True):
+    """From `id` on, those of Messages: calls and results that Cursor writes into the content."""
+
     type: str = ""
     text: str | None = None
     refusal: str | None = None
     image_url: WireImageUrl | str | None = None
     file: WireFile | None = None
+    id: str = ""
+    name: str = ""
+    input: Any = None
+    tool_use_id: str = ""
+    content: str | list[WirePart] | None = None
+    is_error: bool | None = None
 
 
 WireContent = str | list[WirePart] | None
@@ -66,9 +74,16 @@ class WireFunction(Struct, frozen=True):
 
 
 class WireTool(Struct, frozen=True):
+    """The members behind `custom` are those of a flat tool, as Responses (`parameters`) and Messages have it."""
+
     type: str = "function"
     function: WireFunction | None = None
     custom: WireFunction | None = None
+    name: str = ""
+    description: Raw | UnsetType = UNSET
+    parameters: Raw | UnsetType = UNSET
+    input_schema: Raw | UnsetType = UNSET
+    format: Any = None
 
 
 class WireChosen(Struct, frozen=True):
@@ -78,6 +93,7 @@ class WireChosen(Struct, frozen=True):
 
 class WireToolChoice(Struct, frozen=True):
     type: str = ""
+    name: str = ""  # of a flat one
     function: WireChosen | None = None
     custom: WireChosen | None = None
     allowed_tools: WireChosen | None = None
