@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
 from tests.failure_modes.ablation import Ablation
@@ -13,9 +11,8 @@ def _nothing(*args: Any, **kwargs: Any) -> None:
     return None
 
 
-@contextmanager
-def _untimed(exchange: Any) -> Generator[None]:
-    yield
+def _untimed(self: Any, *_: object) -> None:
+    pass
 
 
 def _whole_key(presented: Any) -> str:
@@ -36,7 +33,12 @@ def _uncounted(self: Any, exchange: Any) -> None:
 
 ABLATIONS = (
     Ablation("totals", "repeats, alerts and time of our own are summed", "landline.server.live:Totals.add", _uncounted),
-    Ablation("backend_time", "waiting for the backend is no time of ours", "landline.server.waiting:waiting", _untimed),
+    Ablation(
+        "backend_time",
+        "waiting for the backend is no time of ours",
+        "landline.server.waiting:Waiting.__exit__",
+        _untimed,
+    ),
     Ablation(
         "refused_logins", "refused logins are told with their address", "landline.server.answer:note_stranger", _nothing
     ),
