@@ -21,7 +21,7 @@ from tests.fakes.outside import BODY, door, users_own_proxy
 
 __all__ = ["namespaces"]
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.clients, pytest.mark.every_client, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(params=CASES)

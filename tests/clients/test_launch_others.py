@@ -22,7 +22,7 @@ from tests.fakes.chat_stream import Answer
 from tests.fakes.model_server import ModelServer, count_tokens
 from tests.fixtures_real import client_program
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.clients, pytest.mark.every_client, pytest.mark.timeout(200)]
 
 TIMEOUT_S = 150.0
 MODEL = "org/Qwen3.5-27B"
@@ -188,7 +188,7 @@ async def test_it_compacts_where_the_receipt_says(launcher: Launcher):
     point = int(told[1].replace(",", ""))
     loop = [tokens for tokens, of_loop in prompts if of_loop]
     before = max(loop)
-    assert point - 2_500 < before < point + 2_500
+    assert point - 2_500 < before < point + 5_000  # what one asks beside its loop may take it a step further
     assert any(later < before / 1.02 for later in loop[loop.index(before) :]), loop
     first_after = prompts[next(index for index, one in enumerate(prompts) if one == (before, True)) + 1 :]
     assert not all(of_loop for _, of_loop in first_after)  # it asked for a summary

@@ -24,7 +24,7 @@ from tests.fakes.gateway_client import gateway_to, until
 from tests.fakes.model_server import ModelServer, Reply
 from tests.fakes.upstream import Close, Hang, Pause, Send, Status, json_answer
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.clients, pytest.mark.every_client, pytest.mark.timeout(120)]
 
 STOPS = {"anthropic": "end_turn", "chat": "stop", "responses": "completed"}
 BEGUN = sse(chunk({"role": "assistant", "content": ""}), chunk({"content": "half of it"}))

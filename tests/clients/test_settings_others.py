@@ -18,7 +18,7 @@ from tests.fakes.model_server import ModelServer
 from tests.fixtures_real import client_program
 
 OUTPUT = {"opencode": 8_192, "qwen": 8_000}  # of Qwen Code's own: no settings file sets it without the sampling
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.clients, pytest.mark.every_client, pytest.mark.timeout(200)]
 
 
 @pytest.fixture(params=CASES)
