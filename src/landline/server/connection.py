@@ -7,7 +7,6 @@ that needs no task of its own, and streams that are written without one (see `as
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
@@ -316,4 +315,17 @@ class Connection(asyncio.BufferedProtocol):
 
 def connection_class(deadlines: Deadlines) -> Any:
     """A factory for uvicorn, which calls it with `config`, `server_state`, `app_state` and `_loop`."""
-    return functools.partial(Connection, deadlines=deadlines, room=memoryview(bytearray(READ_BYTES)))
+    return _Connections(deadlines)
+
+
+class _Connections:
+    """Its bytes are made with the first connection: before, it may be on its way into another process."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
+        self._room: memoryview | None = None
+
+    def __call__(self, *given: Any, **named: Any) -> Connection:
+        if self._room is None:
+            self._room = memoryview(bytearray(READ_BYTES))
+        return Connection(*given, **named, deadlines=self._deadlines, room=self._room)
