@@ -15,7 +15,7 @@ from landline.protocols.openai_chat.dialect import Tooling
 from landline.transforms.tool_calls import RECOVERED
 from landline.upstream.failures import Mend
 from landline.upstream.mends import CHANGES
-from tests.fakes.gateway_client import GatewayClient
+from tests.fakes.gateway_client import GatewayClient, until
 from tests.fakes.stream_invariant import check_stream
 from tests.vllm.installed import WINDOW, model_folder, vllm_python
 from tests.vllm.server import SERVED, Vllm, running
@@ -38,9 +38,10 @@ async def test_calls_and_thinking_are_read_out_of_the_text(bare: Vllm) -> None:
         client = GatewayClient(gateway)
         streamed = await client.messages(ask(stream=True, tools=[BASH]))
         folded = check_stream(streamed.body, asked_model=SERVED, tools={"Bash"})
-        first = gateway.line.journal.recent[-1]
         whole = (await client.messages(ask(tools=[BASH]))).json
-        second = gateway.line.journal.recent[-1]
+        recent = gateway.line.journal.recent
+        await until(lambda: len(recent) == 2)  # an answer is settled behind its last byte
+        first, second = recent
         assert gateway.line.backend.dialect(SERVED).tools is Tooling.UNREAD
     for content in (folded.content, whole["content"]):
         assert [block["type"] for block in content] == ["thinking", "text", "tool_use"]
