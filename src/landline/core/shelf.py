@@ -63,7 +63,6 @@ class Shelf(Generic[Found]):
             seen = _Seen(plain, self._read(Raw(plain)))
             if len(plain) <= LARGEST_BYTES:
                 self._seen.appendleft(seen)
-        if len(plain) >= WORTH_LIFTING and body:
-            at = body.find(plain[:LOOKED_FOR])
+        if len(plain) >= WORTH_LIFTING and (at := body.find(plain[:LOOKED_FOR])) > 0:
             seen.front, seen.back = at, len(body) - at
         return seen.found

@@ -28,25 +28,20 @@ def without_date_marks(conversation: Conversation, notes: Notes) -> Conversation
         for block in message.blocks
         if type(block) is Text and (block.text.startswith(_OF_THE_CLIENT) or message.role is Role.SYSTEM)
     ]
-    if not any([_SURE in block.text for block in told]):
-        return conversation
-    messages = tuple([_plain(message) for message in conversation.messages])
-    if messages == conversation.messages:
+    marked = {id(block) for block in told if _SURE in block.text and _plain(block.text) != block.text}
+    if not marked:
         return conversation
     notes.repaired("the date is written without marks of the time zone and the address")
+    messages = tuple([_without(message, marked) for message in conversation.messages])
     return msgspec.structs.replace(conversation, messages=messages)
 
 
-def _is_told(message: Message, block: Text) -> bool:
-    own = message.role is Role.SYSTEM or block.text.startswith(_OF_THE_CLIENT)
-    return own and _SURE in block.text
+def _without(message: Message, marked: set[int]) -> Message:
+    blocks: list[Block] = []
+    for block in message.blocks:
+        blocks.append(Text(_plain(block.text)) if isinstance(block, Text) and id(block) in marked else block)
+    return msgspec.structs.replace(message, blocks=tuple(blocks))
 
 
-def _plain(message: Message) -> Message:
-    blocks: tuple[Block, ...] = tuple(
-        Text(_SENTENCE.sub(r"Today's date is \2-\4-\5.", block.text))
-        if isinstance(block, Text) and _is_told(message, block)
-        else block
-        for block in message.blocks
-    )
-    return msgspec.structs.replace(message, blocks=blocks)
+def _plain(text: str) -> str:
+    return _SENTENCE.sub(r"Today's date is \2-\4-\5.", text)
