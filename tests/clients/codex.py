@@ -12,34 +12,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.clients.agents import CODEX_CONFIG, WINDOW, Run
 from tests.clients.claude import NOWHERE, kill
 
 TIMEOUT_S = 60.0
-CONFIG = """\
-model = "{model}"
-model_provider = "landline"
-model_context_window = 131072
-[model_providers.landline]
-name = "landline"
-base_url = "{url}/v1"
-wire_api = "responses"
-env_key = "LANDLINE_KEY"
-[analytics]
-enabled = false
-"""
-
-
-@dataclass(frozen=True)
-class Run:
-    exit_code: int
-    stdout: str
-    stderr: str
-    seconds: float
-
-    @property
-    def explained(self) -> str:
-        """For the message of a failed assertion."""
-        return f"exit {self.exit_code} after {self.seconds:.1f} s\n{self.stdout[-2000:]}\n{self.stderr[-3000:]}"
 
 
 @dataclass(frozen=True)
@@ -58,7 +34,7 @@ class Codex:
         home = self.root / "codex"
         for folder in (home, self.project, self.root / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
-        (home / "config.toml").write_text(CONFIG.format(model=model, url=url))
+        (home / "config.toml").write_text(CODEX_CONFIG.format(model=model, url=url, window=WINDOW))
         begun = time.monotonic()
         process = await asyncio.create_subprocess_exec(
             str(self.program),

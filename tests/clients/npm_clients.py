@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from landline.clients import known
 from landline.clients.install import find_npm
 from landline.errors import LandlineError
 from landline.upstream.packages import Installer, run_installer
@@ -62,9 +63,12 @@ class NpmClient:
         return next((path for path in found if os.access(path, os.R_OK)), None)
 
 
-CODEX = NpmClient("@openai/codex", "0.169.0", "@openai/codex-*/vendor/*/bin/codex")
-OPENCODE = NpmClient("opencode-ai", "1.18.33", "opencode-*/bin/opencode")
-QWEN_CODE = NpmClient("@qwen-code/qwen-code", "0.15.10", "@qwen-code/qwen-code/cli.js")
+def _pinned(client: known.KnownClient) -> NpmClient:
+    """A client that `landline launch` knows, in the newest version that it is known to work with."""
+    return NpmClient(client.package, client.newest, client.program[0])
+
+
+CODEX, OPENCODE, QWEN_CODE = map(_pinned, (known.CODEX, known.OPENCODE, known.QWEN))
 ANTHROPIC_SDK = NpmClient("@anthropic-ai/sdk", "1.14.0", "@anthropic-ai/sdk/package.json")
 OPENAI_SDK = NpmClient("openai", "7.59.0", "openai/package.json")
 
