@@ -188,7 +188,8 @@ async def test_it_compacts_where_the_receipt_says(launcher: Launcher):
     point = int(told[1].replace(",", ""))
     loop = [tokens for tokens, of_loop in prompts if of_loop]
     before = max(loop)
-    assert point - 2_500 < before < point + 5_000  # what one asks beside its loop may take it a step further
+    beyond = 5_000 if case.known is QWEN else 2_500  # what Qwen asks beside its loop may take it a step further
+    assert point - 2_500 < before < point + beyond
     assert any(later < before / 1.02 for later in loop[loop.index(before) :]), loop
     first_after = prompts[next(index for index, one in enumerate(prompts) if one == (before, True)) + 1 :]
     assert not all(of_loop for _, of_loop in first_after)  # it asked for a summary
