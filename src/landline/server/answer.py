@@ -19,11 +19,20 @@ _STREAM = (
 
 def exchange_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     """What every answer tells of itself: its id, which model was really asked and where, and what that cost."""
+    return [*_names(exchange), *_cost(exchange)]
+
+
+def _names(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     headers = [(b"x-request-id" if _speaks_openai(exchange) else b"request-id", exchange.id.encode())]
     if exchange.model_served:
         headers.append((b"landline-model", _header_value(exchange.model_served)))
     if exchange.backend:
         headers.append((b"landline-backend", _header_value(exchange.backend.rpartition("@")[2])))
+    return headers
+
+
+def _cost(exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    headers: list[tuple[bytes, bytes]] = []
     if (own_s := exchange.overhead_s) is not None:
         headers.append((b"landline-overhead-ms", f"{1000 * own_s:.1f}".encode()))
     if exchange.warning:
@@ -33,6 +42,20 @@ def exchange_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
 
 def stream_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:
     return [*_STREAM, *exchange_headers(exchange)]
+
+
+class StreamHead:
+    """The headers of a stream. Made while the backend works, but for those that are known only when it opens."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._backend = exchange.backend
+        self._known = [*_STREAM, *_names(exchange)]
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        if self._exchange.backend != self._backend:  # another replica answers
+            return stream_headers(self._exchange)
+        return self._known + _cost(self._exchange)
 
 
 def whole_headers(exchange: Exchange) -> list[tuple[bytes, bytes]]:

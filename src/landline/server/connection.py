@@ -58,7 +58,7 @@ class Connection(asyncio.BufferedProtocol):
         self._deadlines = deadlines
         self._loop = _loop or asyncio.get_event_loop()
         self._parser = httptools.HttpRequestParser(self)
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._client: tuple[str, int] | None = None
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -66,7 +66,9 @@ class Connection(asyncio.BufferedProtocol):
         self._reading: HttpExchange | None = None  # whose body is coming in
         self._running: HttpExchange | None = None  # who may answer
         self._waiting: deque[HttpExchange] = deque()
-        self._drained: asyncio.Future[None] | None = None  # set while the client reads too slowly
+        self.keeps_up = True  # whether the client reads what is written
+        self._drained: asyncio.Future[None] | None = None  # set while it does not
+        self._source: tuple[Callable[[], None], Callable[[], None]] | None = None  # stops and starts what is relayed
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None  # runs while the client reads too slowly
         self._closing = False
@@ -75,7 +77,7 @@ class Connection(asyncio.BufferedProtocol):
     # ---------------------------------------------------------------------------------------- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self.transport = cast("asyncio.Transport", transport)
         peer: Any = transport.get_extra_info("peername")
         self._client = (str(peer[0]), int(peer[1])) if peer else None
         self._state.connections.add(self)  # type: ignore[arg-type]
@@ -83,8 +85,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._state.connections.discard(self)  # type: ignore[arg-type]
-        self._transport = None
+        self.transport = None
         self._stop_timer()
+        source, self._source = self._source, None
+        if source is not None:
+            source[0]()
         self.resume_writing()
         self._waiting.clear()
         for exchange in {self._running, self._reading} - {None}:
@@ -117,16 +122,22 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(431, f"The request head is larger than {HEAD_LIMIT // 1024} KiB.")
 
     def pause_writing(self) -> None:
+        self.keeps_up = False
         self._drained = self._loop.create_future()
         self._stall = self._loop.call_later(STALL_S, self.abort)
+        if self._source is not None:
+            self._source[0]()
 
     def resume_writing(self) -> None:
+        self.keeps_up = True
         drained, self._drained = self._drained, None
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
         if drained is not None and not drained.done():
             drained.set_result(None)
+        if self._source is not None:
+            self._source[1]()
 
     # ---------------------------------------------------------------------------------------- httptools
 
@@ -167,8 +178,8 @@ class Connection(asyncio.BufferedProtocol):
         }
         exchange = HttpExchange(self, scope, keep_alive=self._parser.should_keep_alive())
         self._reading = exchange
-        if (b"expect", b"100-continue") in self._headers and self._transport is not None and self._running is None:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if (b"expect", b"100-continue") in self._headers and self.transport is not None and self._running is None:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self._running is None:
             self._start(exchange)
         else:
@@ -188,25 +199,29 @@ class Connection(asyncio.BufferedProtocol):
 
     # ---------------------------------------------------------------------------------------- for HttpExchange
 
-    def write(self, data: bytes) -> bool:
-        """False: the client does not keep up."""
-        if self._transport is not None:
-            self._transport.write(data)
-        return self._drained is None
-
     def when_drained(self, function: Callable[[], None]) -> None:
         if self._drained is None:
             function()
         else:
             self._drained.add_done_callback(lambda _: function())
 
+    def relay(self, head: bytes, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], object]:
+        """Writes the head; what comes behind it may go to the transport itself."""
+        if self.transport is None:
+            return lambda _: None
+        self.transport.write(head)
+        self._source = pause, resume
+        if self._drained is not None:
+            pause()
+        return self.transport.write
+
     async def drained(self) -> None:
         if self._drained is not None:
             await asyncio.shield(self._drained)
 
     def resume_reading(self) -> None:
-        if self._transport is not None and not self._transport.is_closing() and not self._waiting:
-            self._transport.resume_reading()
+        if self.transport is not None and not self.transport.is_closing() and not self._waiting:
+            self.transport.resume_reading()
 
     @property
     def body_s(self) -> float:
@@ -223,6 +238,7 @@ class Connection(asyncio.BufferedProtocol):
     def answered(self, *, keep_alive: bool) -> None:
         """The running exchange has written all of its answer."""
         self._state.total_requests += 1
+        self._source = None
         exchange, self._running = self._running, None
         unread = exchange is not None and exchange is self._reading
         if unread:
@@ -236,13 +252,13 @@ class Connection(asyncio.BufferedProtocol):
             self._time(self._deadlines.idle_s)
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
 
     def abort(self) -> None:
         """Ends the connection at once; what was not sent yet is thrown away."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     def shutdown(self) -> None:
         """The server stops: idle connections close now, the others behind their answer."""
@@ -278,16 +294,16 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
 
     def _pause_reading(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
 
     def _refuse(self, status: int, message: str) -> None:
         """Answers what is no request, while nothing else is being answered."""
-        if self._transport is not None and self._running is None:
+        if self.transport is not None and self._running is None:
             error = {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
             body = msgspec.json.encode(error)
             head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
-            self._transport.write(STATUS_LINES[status] + head + body)
+            self.transport.write(STATUS_LINES[status] + head + body)
             self._linger()
         else:
             self.close()
@@ -295,12 +311,12 @@ class Connection(asyncio.BufferedProtocol):
     def _linger(self) -> None:
         """The answer came before the request was read. Closing now would reset the connection, and the client, still
         sending, would never see the answer: so what it sends is thrown away for a while."""
-        if self._transport is None or self._transport.is_closing():
+        if self.transport is None or self.transport.is_closing():
             return
         self._lingering = True
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        self._transport.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.transport.resume_reading()
         self._time(LINGER_S)
 
     def _time(self, limit_s: float) -> None:

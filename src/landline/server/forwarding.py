@@ -68,16 +68,20 @@ async def forward(body: bytes, scope: Scope, call: Call, line: Line) -> None:
     query = scope["query_string"].decode("latin-1")
     path = scope["path"] + (f"?{query}" if query else "")
     headers = {name.decode(): header(scope, name) for name in FORWARDED if header(scope, name)}
-    async with await _post(path, body, headers, call.exchange, line) as answer:
+    # HTTP/1.0 knows no chunks: for it, the body is taken out of them.
+    relayed = scope["http_version"] == "1.1"
+    async with await _post(path, body, headers, call.exchange, line, relayed=relayed) as answer:
         call.headers_arrived()
         if answer.repeated:
             call.exchange.backend_requests += 1
             call.exchange.notes.repaired("sent again: the backend had closed the kept connection")
         del body
-        await _give_back(answer, call)
+        await _give_back(answer, call, relayed=relayed)
 
 
-async def _post(path: str, body: bytes, headers: dict[str, str], exchange: Exchange, line: Line) -> UpstreamAnswer:
+async def _post(
+    path: str, body: bytes, headers: dict[str, str], exchange: Exchange, line: Line, *, relayed: bool
+) -> UpstreamAnswer:
     """To the session's replica, or to the next one where that is gone. Raises LandlineError when all are."""
     backend = line.backend_for(exchange)
     while True:
@@ -85,7 +89,7 @@ async def _post(path: str, body: bytes, headers: dict[str, str], exchange: Excha
         try:
             told = {**headers, **line.headers_for(backend, exchange)}
             with Waiting(exchange):
-                answer = await line.client.post(backend.url + path, body, told)
+                answer = await line.client.post(backend.url + path, body, told, relayed=relayed)
         except LandlineError as error:
             following = line.after_failure(backend, exchange, error)
             if following is None:
@@ -97,7 +101,7 @@ async def _post(path: str, body: bytes, headers: dict[str, str], exchange: Excha
             return answer
 
 
-async def _give_back(answer: UpstreamAnswer, call: Call) -> None:
+async def _give_back(answer: UpstreamAnswer, call: Call, *, relayed: bool) -> None:
     """Head and body as they come. An answer that stops before its end is cut towards the client as well."""
     exchange = call.exchange
     headers = [(name.encode(), answer.headers[name].encode()) for name in RETURNED if name in answer.headers]
@@ -114,7 +118,12 @@ async def _give_back(answer: UpstreamAnswer, call: Call) -> None:
         return False
 
     try:
-        await answer.pour(take)
+        if not relayed:
+            await answer.pour(take)
+        elif answer.chunked:
+            await answer.relay(call.client.relay(answer.pause, answer.resume))
+        else:
+            await answer.relay(take)
     except LandlineError as error:
         exchange.error, exchange.error_logged = error.text, error.logged
     if answer.complete:

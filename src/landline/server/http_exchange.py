@@ -27,9 +27,19 @@ class Carrier(Protocol):
         """Longest silence while a body comes in."""
         ...
 
-    def write(self, data: bytes) -> bool: ...
+    @property
+    def transport(self) -> asyncio.WriteTransport | None:
+        """None: the client has left."""
+        ...
+
+    @property
+    def keeps_up(self) -> bool: ...
 
     def when_drained(self, function: Callable[[], None]) -> None: ...
+
+    def relay(
+        self, head: bytes, pause: Callable[[], None], resume: Callable[[], None]
+    ) -> Callable[[bytes], object]: ...
 
     async def drained(self) -> None: ...
 
@@ -150,6 +160,11 @@ class HttpExchange:
     def when_drained(self, function: Callable[[], None]) -> None:
         self._connection.when_drained(function)
 
+    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], object]:
+        self._chunked = False  # what comes is so already
+        head, self._head = self._head, b""
+        return self._connection.relay(head, pause, resume)
+
     def write(self, data: bytes, *, last: bool = False) -> bool:
         if self._gone:
             return True
@@ -162,10 +177,12 @@ class HttpExchange:
                 data += b"0\r\n\r\n"
         if self._head:
             data, self._head = self._head + data, b""
-        keeps_up = self._connection.write(data) if data else True
+        connection = self._connection
+        if data and connection.transport is not None:  # here, not in a method of it: this is done for every token
+            connection.transport.write(data)
         if last:
-            self._connection.answered(keep_alive=self._keep_alive)
-        return keeps_up
+            connection.answered(keep_alive=self._keep_alive)
+        return connection.keeps_up
 
     def begin(self, status: int, headers: Iterable[Header]) -> None:
         if self._started:

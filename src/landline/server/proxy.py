@@ -18,7 +18,7 @@ from landline.core.exchange import Exchange, Outcome
 from landline.core.fold import Answer
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.titles import is_title_call
-from landline.server.answer import refuse_in_stream, stream_headers, whole_headers
+from landline.server.answer import StreamHead, refuse_in_stream, whole_headers
 from landline.server.asgi import Header, Receive, Scope, Send, send_whole
 from landline.server.begun import Begun
 from landline.server.calls import Call
@@ -96,6 +96,7 @@ class Proxy:
         exchange, gateway = call.exchange, self._line.settings.gateway
         asked = Begun(_in_turn(opening, call, turn))  # it leaves before anything is made that only the answer needs
         encoder = form.encoder(exchange, opening)
+        head = StreamHead(exchange)
 
         def behind_first() -> None:
             turn.spoke()
@@ -107,7 +108,7 @@ class Proxy:
 
         def on_open() -> list[Header]:
             exchange.status = 200
-            return stream_headers(exchange)
+            return head.headers()
 
         async def decide() -> None:
             encoder.counted(await opening.decide())

@@ -45,8 +45,8 @@ class Turn:
         self._repeats = repeats
         self._call: Call | None = call
         self._left = False
-        self._over = asyncio.Event()
-        self._heard = asyncio.Event()  # it has said something, or is over
+        self._spoke = False
+        self._news: asyncio.Event | None = None  # made by the first who waits: nearly always, nobody does
         self._earlier = repeats.enter(self, same) if same is not None else None
 
     @property
@@ -75,8 +75,7 @@ class Turn:
         if self.follower is not None and self.answer is not None:
             self.exchange.outcome, self.exchange.usage = Outcome.CLIENT_CLOSED, None
         self._call, self._earlier = None, None
-        self._over.set()
-        self._heard.set()
+        self._tell()
         self._repeats.leave(self)
 
     async def come(self) -> Answer | None:
@@ -128,20 +127,34 @@ class Turn:
             self._call.abandon(go_on=False)
 
     async def over(self) -> None:
-        await self._over.wait()
+        while self._call is not None:
+            await self._wait()
 
     async def heard(self) -> None:
         """Until this call has said something, is over, or has been silent for so long that nobody waits for it."""
         left_s = 0.0 if self._call is None else retries.PATIENCE_S - self._call.elapsed_s
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(left_s, 0.0)):
-                await self._heard.wait()
+                while self._call is not None and not self._spoke:
+                    await self._wait()
 
     def spoke(self) -> None:
         """The client has the first event of the answer."""
-        self._heard.set()
+        self._spoke = True
+        self._tell()
         if self.same is not None:
             self.same.let_go()
+
+    async def _wait(self) -> None:
+        """For it to speak, or to be over."""
+        if self._news is None:
+            self._news = asyncio.Event()
+        await self._news.wait()
+
+    def _tell(self) -> None:
+        if self._news is not None:
+            self._news.set()
+            self._news = None
 
     def keep(self, answer: Answer) -> None:
         """The answer of a call that gives it out whole."""

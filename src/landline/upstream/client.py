@@ -57,6 +57,18 @@ class UpstreamAnswer:
         except (SilenceError, WireError) as error:
             raise _broken(error) from None
 
+    async def relay(self, write: Callable[[bytes], object]) -> None:
+        """Gives the body to `write` as it came: in chunks with their marks, if `chunked`. Raises LandlineError."""
+        assert self._connection is not None
+        try:
+            await self._connection.relay(write)
+        except (SilenceError, WireError) as error:
+            raise _broken(error) from None
+
+    @property
+    def chunked(self) -> bool:
+        return self.headers.get("transfer-encoding", "").lower() == "chunked"
+
     def pause(self) -> None:
         """Stops reading, for a client that reads more slowly than the backend writes."""
         if self._connection is not None:
@@ -101,9 +113,12 @@ class UpstreamClient:
     def __init__(self, *, connect_timeout_s: float, idle_timeout_s: float) -> None:
         self._pool = Pool(connect_timeout_s=connect_timeout_s, silence_s=idle_timeout_s)
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> UpstreamAnswer:
-        """Sends and waits for the headers of the answer. Raises LandlineError when there are none."""
-        return await self.request("POST", url, body, headers)
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, relayed: bool = False) -> UpstreamAnswer:
+        """Sends and waits for the headers of the answer. Raises LandlineError when there are none.
+
+        `relayed`: the body of the answer is for `relay`, and cannot be read in another way.
+        """
+        return await self.request("POST", url, body, headers, relayed=relayed)
 
     async def get(self, url: str, headers: Mapping[str, str], *, timeout_s: float) -> tuple[int, bytes]:
         """Status and body of a small answer. Raises LandlineError."""
@@ -119,10 +134,13 @@ class UpstreamClient:
         """Closes idle connections; those in use end with their answers."""
         self._pool.close()
 
-    async def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> UpstreamAnswer:
+    async def request(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, relayed: bool = False
+    ) -> UpstreamAnswer:
         """Sends any request and waits for the headers of its answer. Raises LandlineError when there are none."""
         try:
-            address, connection = await self._pool.request(method, url, body, {**_IDENTITY, **headers})
+            told = {**_IDENTITY, **headers}
+            address, connection = await self._pool.request(method, url, body, told, relayed=relayed)
         except SilenceError:
             raise _silent(url) from None
         except WireError as error:

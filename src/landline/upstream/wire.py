@@ -46,8 +46,9 @@ class Connection(asyncio.Protocol):
         self._silence_s = silence_s
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._pieces: list[bytes] = []  # of the body, read and not taken
+        self.on_body = self._pieces.append  # called by the parser: a method of ours would cost as much as the rest
+        self._size = 0  # bytes of the reads that brought them
         self._full = False  # more was read ahead than anybody has taken
         self._held = False  # the reader asked for a pause
         self._stopped = False  # the socket is not read
@@ -58,20 +59,27 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Callable[[bytes], bool] | None = None
         self._poured: asyncio.Future[None] | None = None
+        self._early: list[bytes] | None = None  # what came of an answer that will be relayed, its head among it
+        self._heads = 0
+        self._relay: Callable[[bytes], object] | None = None
         self._last = 0.0
         self._sent_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     # ---------------------------------------------------------------------------------------- for the pool
 
-    def send(self, head: bytes, body: bytes | None) -> None:
-        """Begins the next request. The transport takes the body over; nothing here keeps it."""
+    def send(self, head: bytes, body: bytes | None, *, relayed: bool = False) -> None:
+        """Begins the next request. The transport takes the body over; nothing here keeps it.
+
+        `relayed`: the body of the answer is for `relay`, not to be read.
+        """
         assert self._transport is not None
         self.status, self.headers, self.complete = 0, {}, False
         self._head_done, self._head_size, self._error = False, 0, None
         self._full = self._held = False
         self._throttle()
-        self._parser = httptools.HttpResponseParser(self)
+        self._early, self._heads = [] if relayed else None, 0
+        self._parser = httptools.HttpResponseParser(_Framing(self) if relayed else self)
         self._last = self._sent_at = self._loop.time()
         self._timer = self._loop.call_later(self._silence_s, self._look)
         if body:
@@ -101,7 +109,8 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._pieces, self._size = [], 0
+        self._pieces.clear()
+        self._size, self._early = 0, None
 
     def abort(self) -> None:
         """Closes at once: what the server still sends is of no use."""
@@ -135,6 +144,23 @@ class Connection(asyncio.Protocol):
         finally:
             self._sink = None
 
+    async def relay(self, write: Callable[[bytes], object]) -> None:
+        """Gives the body as it comes, chunk marks and all, to `write`: only its end is looked for.
+
+        For answers whose request was sent so. Ends with the answer, or with the connection. Raises SilenceError,
+        WireError.
+        """
+        early, self._early = b"".join(self._early or ()), None
+        body = early.split(b"\r\n\r\n", self._heads)[-1]
+        if body:
+            write(body)
+        self._relay, self._poured = write, self._loop.create_future()
+        try:
+            self._flow()
+            await self._poured
+        finally:
+            self._relay = None
+
     def pause(self) -> None:
         """Leaves the socket alone until `resume`."""
         self._held = True
@@ -147,14 +173,10 @@ class Connection(asyncio.Protocol):
     def _flow(self) -> None:
         sink = self._sink
         if sink is None:
+            self._relayed()
             self._wake()
             return
-        over = False
-        if len(self._pieces) == 1 and not self._full:  # as of a stream, token by token
-            self._size = 0
-            over = sink(self._pieces.pop())
-        elif self._pieces:
-            over = sink(self._take())
+        over = sink(self._take()) if self._pieces else False
         if not over and self._error is not None:
             self._end_pour(self._error)
         elif over or ((self.complete or self.closed) and (sink(b"") or True)):
@@ -163,12 +185,18 @@ class Connection(asyncio.Protocol):
             self.pause()
             self._loop.call_later(self._sip_s, self.resume)
 
+    def _relayed(self) -> None:
+        if self._relay is not None and (self._error is not None or self.complete or self.closed):
+            self._end_pour(self._error)
+
     def _take(self) -> bytes:
-        pieces, self._pieces, self._size = self._pieces, [], 0
+        body = b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
         if self._full:
             self._full = False
             self._throttle()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return body
 
     def _end_pour(self, error: Exception | None) -> None:
         self._sink = None
@@ -229,6 +257,27 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._error = WireError(f"not HTTP: {error}")
             self.abort()
+            self._flow()
+            return
+        if (relay := self._relay) is not None:
+            relay(data)
+            if self.complete:
+                self._end_pour(None)
+        elif (sink := self._sink) and len(self._pieces) == 1 and not (self._full or self.complete or self._sip_s):
+            # Of a stream, token by token: the short way.
+            if sink(self._pieces.pop()):
+                self._end_pour(None)
+        else:
+            self._received(data)
+
+    def _received(self, data: bytes) -> None:
+        """What is done with a read that is not just a piece of a stream."""
+        if self._early is not None:
+            self._early.append(data)
+        self._size += len(data)
+        if self._size > HIGH_WATER and self._pieces:
+            self._full = True
+            self._throttle()
         if not self._head_done:
             self._head_size += len(data)
             if self._head_size > HEAD_LIMIT:
@@ -255,21 +304,26 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
+        if self.complete:
+            raise WireError("two answers to one request")
+        self._heads += 1
         status = self._parser.get_status_code()
         if status >= 200:
             self.status, self._head_done = status, True
         else:
             self.headers = {}  # 100 Continue and its like announce another answer
 
-    def on_body(self, body: bytes) -> None:
-        self._pieces.append(body)
-        self._size += len(body)
-        if self._size > HIGH_WATER:
-            self._full = True
-            self._throttle()
-
     def on_message_complete(self) -> None:
         if self._head_done:
             assert self._parser is not None
             self.complete = True
             self._keep_alive = self._parser.should_keep_alive()  # the parser knows it only here
+
+
+class _Framing:
+    """Hears of an answer that is relayed: all but the bytes of its body."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.on_header = connection.on_header
+        self.on_headers_complete = connection.on_headers_complete
+        self.on_message_complete = connection.on_message_complete
