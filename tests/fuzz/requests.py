@@ -9,15 +9,15 @@ from typing import Any
 from landline.core import shelf
 from landline.core.exchange import Notes
 from landline.errors import LandlineError
+from landline.protocols.anthropic_messages.known import Known
 from landline.protocols.anthropic_messages.request import decode_request
-from landline.protocols.anthropic_messages.tools import ToolShelf
 from landline.protocols.openai_chat.request import encode_request
 from landline.transforms.sequence import outbound
 from landline.upstream.backend import DIALECTS
 
 VARIANTS = tuple(DIALECTS.values())
 shelf.WORTH_LIFTING = 2  # an input is short
-WARM = ToolShelf(secret="5ecret5ecret5ecret")  # knows tools of other inputs, and where they stood
+WARM = Known(secret="5ecret5ecret5ecret")  # knows tools of other inputs, and where they stood
 
 PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
 DOCUMENT = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "hi"}, "title": "t"}
@@ -74,17 +74,17 @@ def run(data: bytes) -> None:
     Schemas and descriptions pass as they were written, bytes that are no UTF-8 included.
     """
     dialect = VARIANTS[data[0] % len(VARIANTS)] if data else VARIANTS[0]
-    own = ToolShelf(secret="5ecret5ecret5ecret")  # what it has seen the first time it lifts the second
+    own = Known(secret="5ecret5ecret5ecret")  # what it has seen the first time it lifts the second
     written = [_written(data[1:], dialect, known) for known in (own, own, WARM)]
     assert written[0] == written[1] == written[2]
     if written[0] is not None:
         json.loads(written[0].decode("utf-8", "replace"))
 
 
-def _written(body: bytes, dialect: Any, known: ToolShelf) -> bytes | None:
+def _written(body: bytes, dialect: Any, known: Known) -> bytes | None:
     notes = Notes()
     try:
-        _, conversation = decode_request(body, notes, shelf=known)
+        _, conversation = decode_request(body, notes, known=known)
         conversation = outbound(conversation, dialect, notes).conversation
     except LandlineError:
         return None

@@ -1,4 +1,4 @@
-"""A request reads alike whatever tools came before it: those that are known are not parsed again."""
+"""A request reads alike whatever came before it: tools and messages that are known are not parsed again."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from landline.core import growing
 from landline.core import shelf as shelf_module
 from landline.core.exchange import Notes
 from landline.core.model import Conversation
 from landline.errors import LandlineError
+from landline.protocols.anthropic_messages.known import Known
 from landline.protocols.anthropic_messages.request import decode_request
-from landline.protocols.anthropic_messages.tools import ToolShelf
 
 LISTS: tuple[Any, ...] = (
     [{"name": "Bash", "description": "runs", "input_schema": {"type": "object"}}],
@@ -30,20 +31,46 @@ VALUES: tuple[Any, ...] = (*LISTS, 1, "tools", {"tools": LISTS[0]}, '"tools":' +
 def _short_lists_are_lifted() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shelf_module, "WORTH_LIFTING", 2)
+        patch.setattr(growing, "WORTH_LIFTING", 2)
         yield
+
+
+SAID: tuple[Any, ...] = (
+    {"role": "user", "content": "hi"},
+    {"role": "user", "content": [{"type": "text", "text": "hi"}]},
+    {"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]},
+    {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": "s"}]},
+    {"role": "user", "content": [{"type": "hologram"}]},
+    {"role": "system", "content": "hi, there]"},
+    {"content": "of nobody"},
+)
+
+
+@st.composite
+def talks(draw: st.DrawFn) -> list[Any]:
+    """Histories that begin alike, so that one has the beginning of another."""
+    call = {"type": "tool_use", "id": "c", "name": "Bash", "input": draw(st.sampled_from(VALUES))}
+    words = draw(st.sampled_from(["hi", "hi there", *filter(lambda value: isinstance(value, str), VALUES)]))
+    begun = [{"role": "user", "content": words}, {"role": "assistant", "content": [call]}]
+    whole = [*begun, *SAID[:2], *draw(st.lists(st.sampled_from(SAID), max_size=3))]
+    return whole[: draw(st.integers(1, len(whole)))]
 
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """Members in any order, some twice, with lists of tools in places where they are none."""
-    call = {"type": "tool_use", "id": "c", "name": "Bash", "input": draw(st.sampled_from(VALUES))}
-    words = draw(st.sampled_from(["hi", "hi there", *filter(lambda value: isinstance(value, str), VALUES)]))
-    told = [{"role": "user", "content": words}, {"role": "assistant", "content": [call]}]
+    """Members in any order, some twice, with lists of tools and of messages in places where they are none."""
+    told = draw(talks())
     members = [("model", "m"), ("max_tokens", 9), ("messages", told), ("tools", draw(st.sampled_from(LISTS)))]
-    extra = st.tuples(st.sampled_from(["tools", "metadata", "other", "x"]), st.sampled_from(VALUES))
-    members = draw(st.permutations([*members, *draw(st.lists(extra, max_size=2))]))
+    extra = st.tuples(
+        st.sampled_from(["tools", "messages", "metadata", "other", "x"]), st.sampled_from([*VALUES, told, {"a": told}])
+    )
+    members = [*members, *draw(st.lists(extra, max_size=2))]
+    members = draw(st.one_of(st.just(members), st.permutations(members)))
+    close = draw(st.sampled_from([(",", ":"), (", ", ": ")]))
     spaces = draw(st.sampled_from(["", " "]))
-    return b"{%b}" % b",".join(f"{json.dumps(name)}:{spaces}{json.dumps(value)}".encode() for name, value in members)
+    return b"{%b}" % b",".join(
+        f"{json.dumps(name)}:{spaces}{json.dumps(value, separators=close)}".encode() for name, value in members
+    )
 
 
 @st.composite
@@ -55,18 +82,19 @@ def spoiled(draw: st.DrawFn, body: bytes) -> bytes:
 
 
 @given(data=st.data())
-def test_a_request_reads_alike_whatever_tools_came_before(data: st.DataObject) -> None:
-    shelf = ToolShelf(secret="s3")
+def test_a_request_reads_alike_whatever_came_before(data: st.DataObject) -> None:
+    shelf = Known(secret="s3")
     for before in data.draw(st.lists(bodies(), min_size=1, max_size=3)):
         read(before, shelf)
     body = data.draw(st.one_of(bodies(), bodies().flatmap(spoiled), st.just(before).flatmap(spoiled)))
-    event("lifted" if shelf.lifted(body) is not None else "parsed whole")
-    assert read(body, shelf) == read(body, ToolShelf())
+    event(f"tools {'lifted' if shelf.tools.lifted(body) else 'parsed'}")
+    event(f"messages {'lifted' if shelf.messages.lifted(body) else 'parsed'}")
+    assert read(body, shelf) == read(body, Known())
 
 
-def read(body: bytes, shelf: ToolShelf) -> tuple[Conversation | str, Notes]:
+def read(body: bytes, shelf: Known) -> tuple[Conversation | str, Notes]:
     notes = Notes()
     try:
-        return decode_request(body, notes, shelf=shelf)[1], notes
+        return decode_request(body, notes, known=shelf)[1], notes
     except LandlineError as error:
         return error.text, notes

@@ -56,6 +56,15 @@ class Notes(Struct):
     alerts: list[str] = field(default_factory=list[str])
     calls: list[MendedCall] = field(default_factory=list[MendedCall])
 
+    def add(self, other: Notes) -> None:
+        """What another has told, behind what this one did."""
+        for what in other.repairs:
+            self.repaired(what)
+        for what in other.dropped:
+            self.drop(what)
+        for what in other.alerts:
+            self.alert(what)
+
     def mended(self, tool: str, what: str, *, before: str, after: str) -> None:
         """A repair of a call: what and which tool, for everybody; the texts for `calls`."""
         if what != WHOLE_CALL:

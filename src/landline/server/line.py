@@ -20,7 +20,7 @@ from landline.policy.affinity import ranked
 from landline.policy.identity import IDENTITY_HEADERS, agent_of, session_of, told_to
 from landline.policy.prefill import PrefillRate
 from landline.policy.routing import Names, Route, route
-from landline.protocols.anthropic_messages.tools import ToolShelf
+from landline.protocols.anthropic_messages.known import Known
 from landline.server.asgi import Scope
 from landline.server.health import Health
 from landline.server.journal import Journal
@@ -66,7 +66,7 @@ class Line:
         self.salts = salts(settings.gateway.keys) if settings.backend.cache_salt == "per_key" else {}
         self.documents = DocumentReader()
         self.kept = KeptResponses(settings.store, tell=journal.tell)
-        self.tools = ToolShelf(secret=secrets.token_hex(16))
+        self.known = Known(secret=secrets.token_hex(16))
         self.open: set[object] = set()  # calls that run now
         self.repeats = Repeats()
         self.health = Health(self.client)

@@ -37,7 +37,7 @@ def to_backend(
 
 async def understood(body: bytes, exchange: Exchange, line: Line, *, counting: bool = False) -> Conversation:
     """A Messages request, with the served model that answers it and its documents read. Raises LandlineError."""
-    wire, conversation = decode_request(body, exchange.notes, counting=counting, shelf=line.tools)
+    wire, conversation = decode_request(body, exchange.notes, counting=counting, known=line.known)
     exchange.session = exchange.session or session_of_metadata(wire.metadata)
     return await served(conversation, exchange, line, counting=counting)
 

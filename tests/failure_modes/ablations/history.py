@@ -23,7 +23,7 @@ from landline.protocols.openai_chat.wire import (
 from landline.server.line import Line
 from tests.failure_modes.ablation import Ablation
 
-REQUEST = "landline.protocols.anthropic_messages.request"
+MESSAGES = "landline.protocols.anthropic_messages.messages"
 
 
 def _untouched(conversation: Conversation, notes: Notes) -> Conversation:
@@ -83,7 +83,7 @@ ABLATIONS = (
     Ablation(
         "developer",
         "the role developer is read as system",
-        f"{REQUEST}:_ROLES",
+        f"{MESSAGES}:_ROLES",
         {role.value: role for role in Role},
     ),
     Ablation(
@@ -129,11 +129,11 @@ ABLATIONS = (
     Ablation(
         "search_result_words",
         "search results become words",
-        f"{REQUEST}:_search_result",
+        f"{MESSAGES}:_search_result",
         lambda block, place: Text(""),
     ),
     Ablation(
-        "unparsed_arguments", "arguments are unwrapped", f"{REQUEST}:_unparsed", lambda wrapped: wrapped.decode() + " "
+        "unparsed_arguments", "arguments are unwrapped", f"{MESSAGES}:_unparsed", lambda wrapped: wrapped.decode() + " "
     ),
     Ablation(
         "tool_order", "tools keep their order", "landline.protocols.anthropic_messages.tools:_own_tools", _sorted_tools

@@ -78,8 +78,8 @@ def _whole(conversation: Conversation, *, dialect: Dialect, notes: Notes, stream
     return msgspec.json.encode(msgspec.structs.replace(request, stream=conversation.stream))
 
 
-def _all_stream(wire: Any, notes: Notes, toolset: Toolset) -> Conversation:
-    return msgspec.structs.replace(_conversation(wire, notes, toolset), stream=wire.stream is not False)
+def _all_stream(wire: Any, notes: Notes, toolset: Toolset, told: Any) -> Conversation:
+    return msgspec.structs.replace(_conversation(wire, notes, toolset, told), stream=wire.stream is not False)
 
 
 async def _no_page(pages: Any, request: Any) -> Any:

@@ -10,8 +10,8 @@ from landline.core.exchange import Notes
 from landline.core.model import Conversation, ToolUse
 from landline.core.shelf import WORTH_LIFTING, Shelf
 from landline.errors import LandlineError
+from landline.protocols.anthropic_messages.known import Known
 from landline.protocols.anthropic_messages.request import decode_request
-from landline.protocols.anthropic_messages.tools import ToolShelf
 
 LIST = b"[" + b'{"name":"a"},' * (WORTH_LIFTING // 12) + b'{"name":"z"}]'
 
@@ -38,9 +38,9 @@ def test_nothing_is_lifted_where_it_stands_elsewhere_or_not_at_all(body: bytes) 
 
 
 def test_nothing_is_lifted_without_a_secret() -> None:
-    shelf = ToolShelf()
+    shelf = Known()
     decoded(body(), shelf)
-    assert shelf.lifted(body()) is None
+    assert shelf.tools.lifted(body()) is None
 
 
 def test_a_list_is_read_once_and_the_oldest_is_forgotten() -> None:
@@ -60,18 +60,18 @@ def body(**changed: object) -> bytes:
     return msgspec.json.encode({**whole, **changed})
 
 
-def decoded(sent: bytes, shelf: ToolShelf) -> Conversation:
-    return decode_request(sent, Notes(), shelf=shelf)[1]
+def decoded(sent: bytes, shelf: Known) -> Conversation:
+    return decode_request(sent, Notes(), known=shelf)[1]
 
 
 def test_a_request_reads_alike_with_its_tools_lifted() -> None:
-    shelf = ToolShelf(secret="s3")
+    shelf = Known(secret="s3")
     first = decoded(body(), shelf)
-    assert shelf.lifted(body()) is not None
-    assert decoded(body(), shelf) == first == decoded(body(), ToolShelf())
+    assert shelf.tools.lifted(body()) is not None
+    assert decoded(body(), shelf) == first == decoded(body(), Known())
     longer = body(messages=[{"role": "user", "content": "hi " * 500}])
-    assert shelf.lifted(longer) is not None
-    assert decoded(longer, shelf) == decoded(longer, ToolShelf())
+    assert shelf.tools.lifted(longer) is not None
+    assert decoded(longer, shelf) == decoded(longer, Known())
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_a_request_reads_alike_with_its_tools_lifted() -> None:
     ids=["a second list", "null behind it", "another member", "other messages"],
 )
 def test_what_stands_where_the_tools_stood_is_believed_only_as_the_tools(change: object) -> None:
-    shelf = ToolShelf(secret="s3")
+    shelf = Known(secret="s3")
     decoded(body(), shelf)
     sent = change(body())  # type: ignore[operator]
-    assert shelf.lifted(sent) is not None
-    assert decoded(sent, shelf) == decoded(sent, ToolShelf())
+    assert shelf.tools.lifted(sent) is not None
+    assert decoded(sent, shelf) == decoded(sent, Known())
 
 
 def test_the_same_list_inside_a_call_stays_in_it() -> None:
-    shelf = ToolShelf(secret="s3")
+    shelf = Known(secret="s3")
     call = {"type": "tool_use", "id": "c", "name": "t1", "input": {"tools": TOOLS}}
     talk = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": [call]}]
     sent = msgspec.json.encode({"messages": talk, "model": "m", "max_tokens": 9})
@@ -101,7 +101,7 @@ def test_the_same_list_inside_a_call_stays_in_it() -> None:
     at = sent.find(msgspec.json.encode(TOOLS))
     before = b'{"messages":[{"role":"user","content":"' + b"x" * (at - 51)
     decoded(before + b'"}],"tools":' + msgspec.json.encode(TOOLS) + b',"model":"m","max_tokens":9}', shelf)
-    assert shelf.lifted(sent) is not None
+    assert shelf.tools.lifted(sent) is not None
     found = decoded(sent, shelf).messages[1].blocks[0]
     assert isinstance(found, ToolUse)
     assert msgspec.json.decode(found.arguments) == {"tools": TOOLS}
@@ -116,11 +116,11 @@ def test_the_same_list_inside_a_call_stays_in_it() -> None:
     ids=["cut off", "of another type"],
 )
 def test_an_error_is_told_of_the_whole_request(broken: object, words: str) -> None:
-    shelf = ToolShelf(secret="s3")
+    shelf = Known(secret="s3")
     decoded(body(messages=[{"role": "user", "content": "hi"}]), shelf)
     sent = broken(body())  # type: ignore[operator]
     told: list[str] = []
-    for one in (shelf, ToolShelf()):
+    for one in (shelf, Known()):
         with pytest.raises(LandlineError, match=words) as raised:
             decoded(sent, one)
         told.append(raised.value.text)

@@ -2,56 +2,38 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-from typing import Any, Literal, cast
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from landline.core.exchange import Notes
+from landline.core.growing import Lifted
 from landline.core.json_text import without_half_surrogates
 from landline.core.model import (
-    Block,
     Conversation,
-    Document,
-    Image,
     Message,
-    Opaque,
-    ResultPart,
-    Role,
     Sampling,
-    Text,
-    Thinking,
     ToolChoice,
-    ToolReference,
-    ToolResult,
-    ToolUse,
     holds_media,
 )
 from landline.errors import ErrorKind, LandlineError
 from landline.protocols.anthropic_messages.context_management import edits_asked
-from landline.protocols.anthropic_messages.server_tools import (
-    SEARCH_BLOCKS,
-    search_in_history,
-)
+from landline.protocols.anthropic_messages.known import Known
+from landline.protocols.anthropic_messages.messages import in_words, invalid, read_message
 from landline.protocols.anthropic_messages.tools import Toolset, ToolShelf
 from landline.protocols.anthropic_messages.wire import (
-    WireBlock,
     WireContent,
+    WireElements,
     WireFormat,
-    WireInner,
     WireMessage,
     WireRequest,
-    WireSource,
 )
 
 _requests = msgspec.json.Decoder(WireRequest)
-_sources = msgspec.json.Decoder(WireSource)
+_elements = msgspec.json.Decoder(WireElements)
 
-Place = tuple[int, ...]  # of a block: message, block, part of a tool result; written out only in errors
-
-_ROLES = {role.value: role for role in Role} | {"developer": Role.SYSTEM}  # OpenAI's newer word for it
 _CHOICES: dict[str, Literal["auto", "any", "tool", "none"]] = {
     "auto": "auto",
     "any": "any",
@@ -61,38 +43,36 @@ _CHOICES: dict[str, Literal["auto", "any", "tool", "none"]] = {
 LONGEST_NAME = 512  # of a model; it stands in logs and headers
 LARGEST_INTEGER = 2**53  # beyond it, JSON parsers disagree about what a number is
 
-# How Claude Code hands back arguments that it could not parse: {"__unparsedToolInput": {"raw": ..., "len": ...}}.
-_UNPARSED = b'{"__unparsedToolInput"'
-
 
 def _not_empty(wire: WireRequest, conversation: Conversation, *, counting: bool) -> None:
     """Backends answer an empty prompt with errors of their own making."""
     if not wire.messages:
-        raise _invalid("messages: at least one message is required.")
+        raise invalid("messages: at least one message is required.")
     if not counting and not conversation.system and not any(message.blocks for message in conversation.messages):
-        raise _invalid("messages: at least one message must have content.")
+        raise invalid("messages: at least one message must have content.")
 
 
 def decode_request(
-    body: bytes, notes: Notes, *, counting: bool = False, shelf: ToolShelf | None = None
+    body: bytes, notes: Notes, *, counting: bool = False, known: Known | None = None
 ) -> tuple[WireRequest, Conversation]:
     """The request as it was written, and as a conversation. Raises LandlineError (invalid_request).
 
-    `counting` is for count_tokens, whose body has no max_tokens. `shelf` remembers tools from one request to the next.
+    `counting` is for count_tokens, whose body has no max_tokens. `known` remembers tools and messages from one request
+    to the next.
     """
     try:
-        wire, conversation = _decode(body, notes, shelf or ToolShelf())
+        wire, conversation = _decode(body, notes, known or Known())
     except msgspec.ValidationError as error:
-        raise _invalid(_place(str(error))) from None
+        raise invalid(in_words(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _invalid(f"The request body is not valid JSON: {error}.") from None
+        raise invalid(f"The request body is not valid JSON: {error}.") from None
     if len(wire.model) > LONGEST_NAME:
-        raise _invalid(f"model: must not be longer than {LONGEST_NAME} characters.")
+        raise invalid(f"model: must not be longer than {LONGEST_NAME} characters.")
     if not isinstance(wire.thread, UnsetType) and bytes(wire.thread) != b"null":
         raise no_threads()
     _not_empty(wire, conversation, counting=counting)
     if not counting and wire.max_tokens is not None and not 1 <= wire.max_tokens <= LARGEST_INTEGER:
-        raise _invalid("max_tokens: must be at least 1." if wire.max_tokens < 1 else "max_tokens: is out of range.")
+        raise invalid("max_tokens: must be at least 1." if wire.max_tokens < 1 else "max_tokens: is out of range.")
     return wire, conversation
 
 
@@ -111,15 +91,49 @@ def no_threads() -> LandlineError:
     )
 
 
-def _decode(body: bytes, notes: Notes, shelf: ToolShelf) -> tuple[WireRequest, Conversation]:
-    """Without the tools, where they are known from before: to skip them takes a third of the time."""
-    if (lifted := shelf.lifted(body)) is not None:
+def _decode(body: bytes, notes: Notes, known: Known) -> tuple[WireRequest, Conversation]:
+    """Without what is known from before: of most requests, nearly everything is."""
+    told = known.messages.lifted(body)
+    rest = body if told is None else told.body
+    listed = known.tools.lifted(rest)
+    rest = rest if listed is None else listed[0]
+    if rest is not body:
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):  # which are told of the whole body
-            wire = _requests.decode(lifted[0])
-            if wire.tools == shelf.mark:
-                return wire, _conversation(wire, notes, lifted[1])
+            wire = _requests.decode(rest)
+            if (listed is None or wire.tools == known.tools.mark) and (told is None or known.stands_first(wire)):
+                toolset = _toolset(wire.tools, known.tools, rest) if listed is None else listed[1]
+                return wire, _conversation(wire, notes, toolset, _Messages(body, rest, known, told))
     wire = _wire(body, notes)
-    return wire, _conversation(wire, notes, _toolset(wire.tools, shelf, body))
+    toolset = _toolset(wire.tools, known.tools, body)
+    return wire, _conversation(wire, notes, toolset, _Messages(body, body, known, None))
+
+
+class _Messages(NamedTuple):
+    """Where the messages of a request stand: in `rest`, behind those that were lifted out of `body`."""
+
+    body: bytes
+    rest: bytes
+    known: Known
+    lifted: Lifted[Message] | None
+
+    def read(self, written: list[WireMessage], notes: Notes) -> tuple[Message, ...]:
+        lifted, own = self.lifted, Notes()
+        found: tuple[Message, ...] = () if lifted is None else lifted.found
+        behind = written if lifted is None else written[1:]
+        messages = (*found, *[read_message(len(found) + at, message, own) for at, message in enumerate(behind)])
+        if own == Notes():
+            self._learn(messages, behind)
+        else:
+            notes.add(own)  # and read again the next time: what is known tells nothing
+        return messages
+
+    def _learn(self, messages: tuple[Message, ...], behind: list[WireMessage]) -> None:
+        raw: list[Raw] = []
+        if behind and self.known.messages.lifts:
+            with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):  # it was repaired to be read
+                raw = _elements.decode(self.rest).messages[-len(behind) :]
+        if len(raw) == len(behind):
+            self.known.messages.learn(self.body, raw, messages, self.lifted)
 
 
 def _wire(body: bytes, notes: Notes) -> WireRequest:
@@ -140,7 +154,7 @@ def _wire(body: bytes, notes: Notes) -> WireRequest:
         return _requests.decode(whole)
 
 
-def _conversation(wire: WireRequest, notes: Notes, toolset: Toolset) -> Conversation:
+def _conversation(wire: WireRequest, notes: Notes, toolset: Toolset, told: _Messages) -> Conversation:
     output = wire.output_config
     form = output.format if output else None
     for field in ("mcp_servers", "container"):
@@ -148,7 +162,7 @@ def _conversation(wire: WireRequest, notes: Notes, toolset: Toolset) -> Conversa
             notes.drop(field)
     for tool in toolset.dropped:
         notes.drop(tool)
-    messages = tuple([_message(index, message, notes) for index, message in enumerate(wire.messages)])
+    messages = told.read(wire.messages, notes)
     return Conversation(
         model=wire.model,
         system=_system(wire.system, notes),
@@ -175,7 +189,7 @@ def _toolset(written: Raw | UnsetType, shelf: ToolShelf, body: bytes) -> Toolset
     try:
         return shelf.toolset(written, body)
     except msgspec.ValidationError as error:
-        raise _invalid(_place(str(error), "tools")) from None
+        raise invalid(in_words(str(error), "tools")) from None
 
 
 def _answer_schema(form: WireFormat | None) -> Raw | None:
@@ -202,166 +216,11 @@ def _system(content: WireContent, notes: Notes) -> tuple[str, ...]:
     return tuple(filter(None, texts))
 
 
-def _message(index: int, message: WireMessage, notes: Notes) -> Message:
-    role = _ROLES.get(message.role)
-    if role is None:
-        raise _invalid(f"messages.{index}.role: must be user, assistant or system, not {message.role!r}.")
-    if isinstance(message.content, str):
-        return Message(role, (Text(message.content),) if message.content else ())
-    blocks: list[Block] = []
-    for at, wire in enumerate(message.content or ()):
-        block = _block(wire, (index, at), notes)
-        if block is not None:
-            blocks.append(block)
-    return Message(role, tuple(blocks))
-
-
-def _block(block: WireBlock, place: Place, notes: Notes) -> Block | None:
-    match block.type:
-        case "text":
-            return Text(block.text) if block.text else None
-        case "thinking":
-            return Thinking(block.thinking or "", block.signature or "")
-        case "tool_use":
-            return ToolUse(block.id, block.name, _arguments(block.input, notes))
-        case "tool_result":
-            return _tool_result(block, place, notes)
-        case _:
-            return _part(block, place, notes)
-
-
-def _part(block: WireBlock, place: Place, notes: Notes) -> ResultPart | None:
-    """What may stand in a message and in a tool result alike."""
-    match block.type:
-        case "text":
-            return Text(block.text or "")
-        case "image":
-            return _image(block, place)
-        case "document":
-            return _document(block, place)
-        case "tool_reference":
-            return ToolReference(block.tool_name)
-        case "search_result":
-            return _search_result(block, place)
-        case kind if kind in SEARCH_BLOCKS and (text := search_in_history(block)):
-            return text
-        case _:
-            notes.drop(f"block {block.type}")
-            return Opaque(block.type)
-
-
-def _tool_result(block: WireBlock, place: Place, notes: Notes) -> ToolResult:
-    content = block.content
-    if isinstance(content, str):
-        parts: tuple[ResultPart, ...] = (Text(content),) if content else ()
-    elif isinstance(content, dict):
-        raise _invalid(f"{_path(place)}.content: must be a string or a list of blocks.")
-    else:
-        inner = [_part(part, (*place, at), notes) for at, part in enumerate(content or ())]
-        parts = tuple(part for part in inner if part is not None)
-    return ToolResult(block.tool_use_id, parts, block.is_error is True)
-
-
-def _source(block: WireBlock, place: Place) -> WireSource:
-    if isinstance(block.source, UnsetType):
-        raise _invalid(f"{_path(place)}.source: field required.")
-    try:
-        return _sources.decode(block.source)
-    except msgspec.ValidationError as error:
-        raise _invalid(_place(str(error), f"{_path(place)}.source")) from None
-
-
-def _image(block: WireBlock, place: Place) -> Image:
-    source = _source(block, place)
-    match source.type:
-        case "base64":
-            return Image(media_type=source.media_type, data=source.data)
-        case "url":
-            return Image(url=source.url)
-        case _:
-            raise _invalid(f"{_path(place)}.source.type: must be base64 or url, not {source.type!r}.")
-
-
-def _document(block: WireBlock, place: Place) -> Document:
-    source, title = _source(block, place), block.title or ""
-    match source.type:
-        case "text":
-            return Document(source.media_type or "text/plain", title, source.data)
-        case "content":
-            return Document("text/plain", title, _joined(source.content))
-        case "base64" if source.media_type.startswith("text/"):
-            try:
-                data = base64.b64decode("".join(source.data.split()), validate=True)
-                return Document(source.media_type, title, data.decode("utf-8", "replace"))
-            except ValueError:
-                raise _invalid(f"{_path(place)}.source.data: is not base64.") from None
-        case "base64" if source.media_type == "application/pdf":
-            return Document(source.media_type, title, data=source.data)
-        case _:
-            return Document(source.media_type or source.type, title)
-
-
 def _tool_choice(wire: WireRequest) -> ToolChoice | None:
     choice = wire.tool_choice
     if choice is None:
         return None
     mode = _CHOICES.get(choice.type)
     if mode is None:
-        raise _invalid(f"tool_choice.type: must be auto, any, tool or none, not {choice.type!r}.")
+        raise invalid(f"tool_choice.type: must be auto, any, tool or none, not {choice.type!r}.")
     return ToolChoice(mode, choice.name, not choice.disable_parallel_tool_use)
-
-
-def _search_result(block: WireBlock, place: Place) -> Text:
-    """A search result as the words that a model can read. Its `source` is an address, not an object."""
-    source = "" if isinstance(block.source, UnsetType) else bytes(block.source).decode().strip('"')
-    head = " ".join(filter(None, ("Search result:", block.title, source)))
-    return Text(f"[{head}]\n{_joined(block.content)}")
-
-
-def _joined(content: WireInner) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(block.text for block in content if block.text) if isinstance(content, list) else ""
-
-
-def _arguments(raw: Raw | UnsetType, notes: Notes) -> str:
-    """The arguments of a call as the client wrote them. They must be an object: backends parse what is replayed."""
-    text = b"" if isinstance(raw, UnsetType) else bytes(raw)
-    if not text or text == b"null":
-        return "{}"
-    if text.startswith(_UNPARSED):
-        return _unparsed(text)
-    if not text.startswith(b"{"):
-        notes.repaired("tool input that is no object wrapped into one")
-        return f'{{"input":{text.decode()}}}'
-    return text.decode()
-
-
-def _unparsed(wrapped: bytes) -> str:
-    """What the model really wrote, if it reads as an object after all; else the client's wrapping of it."""
-    found: object = msgspec.json.decode(wrapped)["__unparsedToolInput"]
-    raw: object = cast("dict[str, Any]", found).get("raw") if isinstance(found, dict) else None
-    if not isinstance(raw, str):
-        return wrapped.decode()
-    try:
-        whole = isinstance(msgspec.json.decode(raw), dict)
-    except (msgspec.DecodeError, RecursionError):
-        whole = False
-    return raw if whole else wrapped.decode()
-
-
-def _path(place: Place) -> str:
-    """A place in words: (1, 0, 2) is "messages.1.content.0.content.2"."""
-    return f"messages.{place[0]}" + "".join(f".content.{at}" for at in place[1:])
-
-
-def _place(error: str, prefix: str = "") -> str:
-    """msgspec's "Expected `str`, got `int` - at `$.messages[0].role`" as "messages.0.role: Expected ..."."""
-    what, _, path = error.partition(" - at `$")
-    place = path.rstrip("`").replace("[...]", "").replace("[", ".").replace("]", "")
-    where = (prefix + place).lstrip(".") or "body"
-    return f"{where}: {what}."
-
-
-def _invalid(message: str) -> LandlineError:
-    return LandlineError(ErrorKind.INVALID_REQUEST, message)

@@ -46,6 +46,12 @@ class WireMessage(Struct, frozen=True):
     content: WireContent = None
 
 
+class WireElements(Struct, frozen=True):
+    """A request's messages as they are written."""
+
+    messages: list[Raw]
+
+
 class WireTool(Struct, frozen=True):
     """A tool with a schema is the client's own; one without (only a `type`) runs on the vendor's servers."""
 
