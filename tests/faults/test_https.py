@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import ssl
 import struct
@@ -14,11 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from landline.clients.doctor.asking_servers import look_at
+from landline.clients.live_gateway import live_answer, read_snapshot
+from landline.clients.remote_gateway import served_models
+from landline.errors import LandlineError
+from landline.upstream.client import UpstreamClient
 from tests.fakes.certificates import Pair, make_pair
 from tests.fakes.chat_stream import DONE, Answer, chunk, sse, usage_chunk
-from tests.fakes.gateway_client import ASKED, http_request, request_body
+from tests.fakes.gateway_client import ASKED, gateway_to, http_request, request_body
 from tests.fakes.model_server import ModelServer
-from tests.fakes.process import served
+from tests.fakes.process import run_serve, served
 from tests.fakes.stream_invariant import check_stream
 from tests.fakes.upstream import Hang, Pause, Send, Step, WaitFor
 
@@ -37,6 +43,11 @@ async def server() -> AsyncIterator[ModelServer]:
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
     return make_pair(tmp_path)
+
+
+def doctors() -> UpstreamClient:
+    """What the doctor asks with; it reads SSL_CERT_FILE once."""
+    return UpstreamClient(connect_timeout_s=5, idle_timeout_s=5)
 
 
 class Caller:
@@ -158,3 +169,68 @@ async def test_a_running_stream_ends_before_the_process_does(server: ModelServer
         finish.set()
         assert b"message_stop" in await asyncio.to_thread(caller.rest)
         assert await own.stop() == 0
+
+
+async def test_who_asks_it_is_told_what_a_certificate_wants(
+    server: ModelServer, pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`landline watch` and `settings write` ask by urllib, the doctor by landline's own client."""
+    async with served(server.url, tmp_path, *pair.flags, tls=pair.trusting) as own:
+        url, plain = own.client.url, own.client.url.replace("https", "http")
+        for ask in (live_answer, served_models):
+            with pytest.raises(LandlineError, match=r"certificate at .* is not accepted: self-signed") as caught:
+                await asyncio.to_thread(ask, url, key="")
+            assert "SSL_CERT_FILE" in caught.value.hint
+            with pytest.raises(LandlineError, match="hangs up on plain http") as caught:
+                await asyncio.to_thread(ask, plain, key="")
+            assert "--gateway https://NAME:PORT" in caught.value.hint
+        with contextlib.closing(doctors()) as client:
+            assert "TLS failed" in (await look_at(url, client, key="")).problem
+        monkeypatch.setenv("SSL_CERT_FILE", str(pair.certificate))
+        assert read_snapshot(await asyncio.to_thread(live_answer, url, key=""), url).landline
+        assert [model.id for model in await asyncio.to_thread(served_models, url, key="")] == ["served"]
+        with contextlib.closing(doctors()) as client:
+            assert (await look_at(url, client, key="")).is_landline
+
+
+async def test_a_gateway_for_one_client_stays_plain(server: ModelServer, pair: Pair) -> None:
+    """`landline launch` reads the same settings, and the client that it starts knows no certificate of theirs."""
+    async with gateway_to(server.url, tls_certificate=str(pair.certificate), tls_key=str(pair.key)) as client:
+        assert client.url.startswith("http://127.0.0.1:")
+        assert (await client.messages()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "advice"),
+    [
+        ("no file", "cannot be read: No such file or directory", "Correct the path."),
+        ("no reading", "cannot be read: Permission denied", "Let the user that runs landline read it."),
+        ("a folder", "cannot be read: Is a directory", "Correct the path."),
+        ("of another", "is not the key of the certificate in", "Name the two files that were made together"),
+        ("locked", "has a passphrase, which landline does not ask for", "openssl pkey -in KEY -out PLAIN"),
+        ("junk", "are not a certificate and its key in PEM", "BEGIN PRIVATE KEY"),
+    ],
+)
+async def test_a_pair_that_cannot_be_used_keeps_it_from_starting(
+    pair: Pair, tmp_path: Path, change: str, said: str, advice: str
+) -> None:
+    match change:
+        case "no file":
+            pair.key.unlink()
+        case "no reading":
+            if os.getuid() == 0:
+                pytest.skip("root reads everything")
+            pair.key.chmod(0)
+        case "a folder":
+            pair = Pair(tmp_path, pair.key)
+        case "of another":
+            pair = Pair(pair.certificate, make_pair(tmp_path, "other").key)
+        case "locked":
+            pair = make_pair(tmp_path, "locked", passphrase="secret")
+        case _:
+            pair.certificate.write_text("not PEM")
+    code, text = await run_serve(tmp_path, "--port", "0", *pair.flags)
+    assert code == 2
+    assert "Traceback" not in text
+    assert said in text
+    assert advice in text
