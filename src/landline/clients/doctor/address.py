@@ -150,7 +150,7 @@ def gateway(state: State) -> Outcome:
         fix = f"landline answers at {state.better}: set {BASE_URL} to that"
     else:
         edits, fix = (), "start it with `landline serve`, or name its address with --gateway URL"
-        fix += f". If it runs: {CERTIFICATE_HINT}" if place.url.startswith("https://") else ""
+        fix += f". If it runs, look at its certificate. {CERTIFICATE_HINT}" if place.url.startswith("https://") else ""
     return [Problem(finding=_sentence(place.problem), fix=fix, source=_source(state), edits=edits)]
 
 
