@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from landline.clients.doctor.catalogue import CHECKS
+from landline.clients.doctor.catalogue import CHECKS, CURSOR_CHECKS
 from landline.clients.doctor.finding import Diagnosis
 from landline.config.display import literal
 from landline.config.keys import FLAGS, Key, known_keys, table_descriptions
@@ -99,7 +99,7 @@ def doctor_schema_file() -> str:
     _, definitions = msgspec.json.schema_components([Diagnosis])
     root = definitions.pop("Diagnosis")
     for name in ("Finding", "Untried"):
-        definitions[name]["properties"]["id"]["enum"] = list(CHECKS)
+        definitions[name]["properties"]["id"]["enum"] = [*CHECKS, *CURSOR_CHECKS]
     schema = {"$schema": DIALECT, **root, "title": "landline doctor --json", "$defs": definitions}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from landline.clients import known
+from landline.clients.codex_launch import own_instructions
+from landline.clients.first_request import Trap
+from landline.clients.launching import Request
 from landline.config.settings import Backend, Gateway, Search, Settings
 from landline.core.exchange import Exchange, Outcome
 from landline.protocols.openai_responses.request import NO_SEARCHER
@@ -23,6 +28,7 @@ from tests.fakes.chat_stream import Answer, chunk, sse
 from tests.fakes.model_server import ModelServer, Reply
 from tests.fakes.openai_streams import check_responses, response_events
 from tests.fakes.upstream import Close, Send, Status, json_answer
+from tests.fixtures_real import client_program
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(90)]
 
@@ -119,6 +125,20 @@ async def test_twenty_calls_are_twenty_one_requests(
         told = {"tool calls": calls, "turns": calls + 1, "requests": len(scene.spoken), "repeated requests": repeated}
         for name, number in told.items():
             record_property(f"figure: Codex, {name}", number)
+
+
+def test_its_own_words_are_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before each launch: refused with a 402 and left to itself, it would ask six times in seven seconds."""
+    asked: list[bytes] = []
+    take = Trap.take
+    monkeypatch.setattr(Trap, "take", lambda trap, data: (asked.append(data), take(trap, data))[1])
+    for name in ("home", "folder"):
+        (tmp_path / name).mkdir()
+    launching = Request(
+        args=(), environ={"PATH": os.environ["PATH"]}, home=tmp_path / "home", cwd=tmp_path, folder=tmp_path / "folder"
+    )
+    assert own_instructions(client_program(known.CODEX), launching).startswith("You are a coding agent")
+    assert len(asked) == 1
 
 
 async def test_a_subagent_has_the_session_of_its_main_loop_and_a_name_of_its_own(tmp_path: Path) -> None:

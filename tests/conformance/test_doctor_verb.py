@@ -342,3 +342,26 @@ async def test_progress_is_shown_on_a_terminal_and_ctrl_c_ends_it(verb: Verb) ->
     assert (process.returncode, out) == (130, b"")
     assert "looking at: a request as the client's" in shown
     assert "Traceback" not in shown
+
+
+async def test_of_cursor_it_says_what_its_cloud_needs(verb: Verb) -> None:
+    ran = await verb.run("doctor", "cursor", "--json")
+    told = json.loads(ran.out)
+    jsonschema.validate(told, SCHEMA)
+    assert ran.code == 1
+    assert [one["id"] for one in told["checks"]] == ["cursor_address", "cursor_https", "cursor_keys"]
+    assert [one["id"] for one in told["not_tried"]] == ["cursor_name"]
+    own = verb.setup.root / ".config" / "landline" / "landline.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(f'[gateway]\nkeys = ["{SECRET}-long"]\nhosts = ["llm.example.org"]\n')
+    ran = await verb.run("doctor", "cursor")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "for Cursor    https://llm.example.org/v1 as its OpenAI base URL",
+        "passed        4 checks",
+        "OK: nothing is wrong.",
+    ]
+    ran = await verb.run("doctor", "cursor", "--gateway", "http://other.example.org/v1")
+    assert "x cursor_name: gateway.hosts does not have other.example.org" in ran.out
+    ran = await verb.run("doctor", "cursor", "--fix")
+    assert "--fix and --server-log are not for cursor" in ran.err

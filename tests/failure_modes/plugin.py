@@ -66,6 +66,7 @@ class FailureModes:
         self.found = Results({row: RowResult() for row in self.catalogue.rows})
         self.tests: dict[str, RowTest] = {}
         self.failed: set[str] = set()  # node ids
+        self.skipped: set[str] = set()
         self.troubles: list[str] = []
         self.table: list[str] = []
         self.whole = False
@@ -105,8 +106,10 @@ class FailureModes:
     # -------------------------------------------------------------------------------------------- running
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.nodeid in self.tests and (report.failed or report.skipped):
-            self.failed.add(report.nodeid)  # a skipped row is not shown to hold
+        if report.nodeid in self.tests and report.failed:
+            self.failed.add(report.nodeid)
+        elif report.nodeid in self.tests and report.skipped:
+            self.skipped.add(report.nodeid)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
@@ -127,6 +130,9 @@ class FailureModes:
         return done
 
     def _rows(self) -> None:
+        """A row holds where no test of it failed and one passed: with all of them skipped it is not shown to hold."""
+        green = [test for name, test in self.tests.items() if name not in self.failed | self.skipped]
+        held = {row for test in green for row in test.rows}
         for test in self.tests.values():
             where = test.item.path.relative_to(self.folder).as_posix()
             name = f"{where}::{getattr(test.item, 'originalname', test.item.name)}"
@@ -134,7 +140,7 @@ class FailureModes:
                 found = self.found.rows[row]
                 found.tests = sorted({*found.tests, name})
                 good = CANNOT_APPLY if row in self.catalogue.cannot_apply else PASSED
-                bad = test.item.nodeid in self.failed or found.result == FAILED
+                bad = test.item.nodeid in self.failed or row not in held or found.result == FAILED
                 found.result = FAILED if bad else good
         if self.whole and self.complete:
             without = [row for row, found in self.found.rows.items() if found.result == NO_TEST]
@@ -142,7 +148,7 @@ class FailureModes:
 
     def _ablate(self) -> None:
         ablations = load_ablations(self.ablations, problems=self.troubles)
-        green = [test for name, test in self.tests.items() if name not in self.failed]
+        green = [test for name, test in self.tests.items() if name not in self.failed | self.skipped]
         self._line("")
         outcome = ablate(green, ablations, told=self._told)
         self.troubles += outcome.troubles

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -54,11 +55,15 @@ class Reply:
 class GatewayClient:
     """Calls to one gateway, each over its own connection so that none hides what another one left behind."""
 
-    def __init__(self, gateway: RunningGateway | str) -> None:
-        """A gateway in this process, or the address of one elsewhere (then there is no `gateway` to look into)."""
+    def __init__(self, gateway: RunningGateway | str, *, tls: ssl.SSLContext | None = None) -> None:
+        """A gateway in this process, or the address of one elsewhere (then there is no `gateway` to look into).
+
+        `tls`: what its certificate is judged by, where the address is https.
+        """
         self._gateway = None if isinstance(gateway, str) else gateway
         self.url = gateway if isinstance(gateway, str) else gateway.url
         self.port = int(self.url.rpartition(":")[2])
+        self._tls = tls
 
     @property
     def gateway(self) -> RunningGateway:
@@ -79,7 +84,9 @@ class GatewayClient:
         began = time.monotonic()
         async with (
             aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(force_close=True)) as session,
-            session.request(method, self.url + path, data=data, headers=sent, allow_redirects=False) as response,
+            session.request(
+                method, self.url + path, data=data, headers=sent, allow_redirects=False, ssl=self._tls or True
+            ) as response,
         ):
             arrivals = [(began, b"")]
             async for piece in response.content.iter_any():
@@ -112,7 +119,7 @@ class GatewayClient:
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         """A connection of one's own, reset at the end."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self._tls)
         try:
             yield reader, writer
         finally:

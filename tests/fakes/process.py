@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from tests.fakes.gateway_client import GatewayClient, until
 
-ADDRESS = re.compile(r"landline listens on (http://127\.0\.0\.1:\d+)")
+ADDRESS = re.compile(r"landline listens on (https?://127\.0\.0\.1:\d+)")
 START_S = 20
 
 
@@ -47,7 +48,9 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def served(backend: str, home: Path, *arguments: str, settings: str = "") -> AsyncIterator[Served]:
+async def served(
+    backend: str, home: Path, *arguments: str, settings: str = "", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Served]:
     """Starts the gateway on a free port and waits until it answers; ends it by force if the test did not."""
     config, log = home / "landline-under-test.toml", home / "stderr.log"
     config.write_text(settings)
@@ -60,7 +63,7 @@ async def served(backend: str, home: Path, *arguments: str, settings: str = "") 
         await until(lambda: bool(ADDRESS.search(log.read_text())) or process.returncode is not None, timeout_s=START_S)
         found = ADDRESS.search(log.read_text())
         assert found, log.read_text()
-        client = GatewayClient(found[1])
+        client = GatewayClient(found[1], tls=tls)
         await _answers(client)
         yield Served(process, client, log, config)
     finally:

@@ -122,6 +122,18 @@ def test_one_line_per_row_and_what_is_recorded_must_still_hold(folder: pytest.Py
     assert "1.3: result was passed, is failed" in said
 
 
+def test_a_row_holds_with_one_test_skipped_and_not_with_all(folder: pytest.Pytester) -> None:
+    """What needs a client from npm is skipped where there is none; the row's other tests still speak for it."""
+    skipped = '\n@pytest.mark.row("{}")\ndef test_row_{}_needs_more():\n    pytest.skip("not here")\n'
+    folder.makepyfile(
+        test_sample=ROWS.partition('@pytest.mark.row("1.3")')[0]
+        + "".join(skipped.format(row, row.replace(".", "_")) for row in ("1.1", "1.3"))
+    )
+    _, said = run(folder)
+    found = [line.split()[:2] for line in said.splitlines() if line.startswith("1.")]
+    assert found == [["1.1", "passed"], ["1.2", "passed"], ["1.3", "failed"]]
+
+
 def test_a_row_without_test_fails_a_whole_run_only(folder: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.failure_modes.ablated_runs.LEAST_LIMIT_S", 0.3)
     folder.makepyfile(test_sample=ROWS.partition('@pytest.mark.row("1.3")')[0])

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from landline.clients.doctor.catalogue import CHECKS
+from landline.clients.doctor.catalogue import CHECKS as OF_CLAUDE
+from landline.clients.doctor.catalogue import CURSOR_CHECKS
 from landline.errors import MATCHED, POINTER, ErrorKind, LandlineError, without_pointer
 
+CHECKS = OF_CLAUDE | CURSOR_CHECKS
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "guides" / "troubleshooting.md"
 ERRORS = ("LandlineError", "failed")  # what takes `check=`: the error, and a backend's own note of one

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EXIT_FOUND = 1
 EXIT_INTERRUPTED = 130
-CLIENTS = ("claude",)
+CLIENTS = ("claude", "cursor")
 NARROWEST, WIDEST = 60, 120  # columns of the report
 _LINE = "\r\x1b[K"  # begins the line anew
 
@@ -29,6 +29,7 @@ _LINE = "\r\x1b[K"  # begins the line anew
     epilog="\b\nExamples:\n  landline doctor --quick\n"
     "  landline doctor claude --gateway http://127.0.0.1:4000 --backend http://127.0.0.1:8000\n"
     "  landline doctor --quick --fix\n"
+    "  landline doctor cursor --gateway https://llm.example.org\n"
     "  landline doctor --json | jq '.checks[] | select(.severity != \"ok\")'\n\n"
     "\b\nEvery check, by its symptom: docs/guides/troubleshooting.md"
 )
@@ -62,6 +63,7 @@ def doctor(
 
     Reads the settings that are really in force, asks gateway and model server, and sends requests as the client would.
     Says what is wrong, why, and which line to change; --fix changes it, and `landline settings restore` undoes that.
+    Of cursor, whose cloud calls the gateway, it judges address, keys and names by landline's own settings.
     Ends with 1 where an error was found.
     """
     import os
@@ -72,11 +74,12 @@ def doctor(
     from landline.config.sources import load_settings
 
     assert client in CLIENTS
-    if assume_yes and not fix:
-        raise SettingsError("--yes is for --fix.", hint="Leave it out, or add --fix.")
+    _check_options(client, fix=fix, assume_yes=assume_yes, server_log=server_log)
     loaded = load_settings(flags={"backend.url": backend}, environ=os.environ, cwd=Path.cwd())
     for text in loaded.notices:
         notice(text)
+    if client == "cursor":
+        sys.exit(_printed(_of_cursor(loaded.settings, gateway), as_json=as_json, fixable=False))
     where = Where(
         home=Path(os.environ.get("HOME") or Path.home()),
         cwd=Path.cwd(),
@@ -94,6 +97,23 @@ def doctor(
     if fix and written(edits, assume_yes=assume_yes):  # the difference goes to standard error: --json stays JSON
         diagnosis, _ = _diagnosed(where, loaded.settings)
     sys.exit(_printed(diagnosis, as_json=as_json, fixable=bool(edits) and not fix))
+
+
+def _check_options(client: str, *, fix: bool, assume_yes: bool, server_log: Path | None) -> None:
+    if assume_yes and not fix:
+        raise SettingsError("--yes is for --fix.", hint="Leave it out, or add --fix.")
+    if client == "cursor" and (fix or server_log):
+        raise SettingsError(
+            "--fix and --server-log are not for cursor: it keeps its settings in its own application.",
+            hint="Leave them out; what to change is said, and docs/guides/cursor.md shows where.",
+        )
+
+
+def _of_cursor(settings: Settings, gateway: str | None) -> Diagnosis:
+    from landline.clients.doctor.cursor import diagnose
+    from landline.clients.remote_gateway import gateway_base
+
+    return diagnose(settings, url=gateway_base(gateway) if gateway else "")
 
 
 def _diagnosed(where: Where, settings: Settings) -> tuple[Diagnosis, tuple[Edit, ...]]:

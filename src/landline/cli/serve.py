@@ -12,7 +12,8 @@ from landline.cli.output import notice, reports_errors
 @click.command(
     epilog="\b\nExamples:\n  landline serve --backend http://127.0.0.1:8000\n"
     "  landline serve --embedded --port 4100\n"
-    "  landline serve --config team.toml --host 10.0.0.5      (needs gateway.keys)"
+    "  landline serve --config team.toml --host 10.0.0.5      (needs gateway.keys)\n"
+    "  landline serve --tls-certificate cert.pem --tls-key key.pem"
 )
 @click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="Settings file instead of the user's own."
@@ -23,6 +24,8 @@ from landline.cli.output import notice, reports_errors
 @click.option("--model", help="Served model that answers for names nothing else maps.")
 @click.option("--embedded", is_flag=True, help="Run a small local model inside landline instead of a backend.")
 @click.option("--workers", type=int, help="Processes that share the port.  [default: 1]")
+@click.option("--tls-certificate", metavar="FILE", help="Certificate with its chain, in PEM: https in place of http.")
+@click.option("--tls-key", metavar="FILE", help="Its private key, in PEM.")
 @reports_errors
 def serve(
     config_file: Path | None,
@@ -32,6 +35,8 @@ def serve(
     model: str | None,
     embedded: bool,
     workers: int | None,
+    tls_certificate: str | None,
+    tls_key: str | None,
 ) -> None:
     """Run the gateway until Ctrl-C or SIGTERM; running requests are allowed to finish.
 
@@ -47,6 +52,7 @@ def serve(
     from landline.upstream.families import known_families
 
     flags: dict[str, object] = {"gateway.host": host, "gateway.port": port, "gateway.workers": workers}
+    flags |= {"gateway.tls_certificate": tls_certificate, "gateway.tls_key": tls_key}
     flags |= {"backend.url": backend, "models.default": model}
     loaded = load_settings(flags=flags, environ=os.environ, cwd=Path.cwd(), explicit_file=config_file)
     for text in loaded.notices:
@@ -64,7 +70,7 @@ def serve(
             backend=msgspec.structs.replace(settings.backend, url=local.url, replicas=(), protocol="openai_chat"),
         )
     address = sock.getsockname()
-    notice(f"landline listens on http://{address[0]}:{address[1]}, backend {settings.backend.url}")
+    notice(f"landline listens on {settings.gateway.scheme}://{address[0]}:{address[1]}, backend {settings.backend.url}")
     try:
         run(settings, sock)
     finally:

@@ -22,6 +22,8 @@ _NO_ENTRY = (
     "what it tells a model could not be read, so it warns that it has no metadata for this one; that is harmless"
 )
 _ASKED_MODEL = "landline-asks"
+# Else it asks six times in seven seconds (0.169.0), whatever it is refused with.
+_ONCE = {f"model_providers.{openai_launch.PROVIDER}.{name}_max_retries": 0 for name in ("request", "stream")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def own_instructions(program: ClientProgram, request: Request) -> str:
 
     def command(url: str) -> tuple[tuple[str, ...], dict[str, str]]:
         asked = Target(base_url=url, token=_ASKED_MODEL, model=_ASKED_MODEL)
-        settings = codex.arguments(codex.overrides(asked, {}))
+        settings = codex.arguments(codex.overrides(asked, {}) | _ONCE)
         argv = (*program.command, *settings, "exec", "--skip-git-repo-check", "--ephemeral", "hello")
         kept = {name: request.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in request.environ}
         own = {"HOME": str(home), "CODEX_HOME": str(home), "HTTPS_PROXY": url, "HTTP_PROXY": url}

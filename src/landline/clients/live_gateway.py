@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct, field
 
 from landline.clients.claude_code import is_loopback
-from landline.clients.remote_gateway import key_refused
+from landline.clients.remote_gateway import key_refused, tls_refused
 from landline.errors import ErrorKind, LandlineError
 from landline.server.model_facts import ModelFacts
 
@@ -118,9 +118,9 @@ def live_answer(base_url: str, *, key: str, timeout_s: float = TIMEOUT_S) -> byt
     except urllib.error.URLError as error:
         if isinstance(error.reason, TimeoutError):
             raise _too_slow(base_url) from error
-        raise _nobody(base_url) from error
+        raise tls_refused(base_url, error) or _nobody(base_url) from error
     except http.client.HTTPException as error:
-        raise not_a_gateway(base_url) from error
+        raise tls_refused(base_url, error) or not_a_gateway(base_url) from error
     except ValueError:  # its text, and what it was raised from, quote the key
         raise _no_such_key() from None
     except OSError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -14,6 +16,10 @@ from landline.config.settings import Settings
 from landline.errors import ErrorKind, LandlineError, SettingsError
 
 _BYTES_READ = 4 * 1024 * 1024
+CERTIFICATE_HINT = (
+    "Call it by a name that stands in its certificate: --gateway https://NAME:PORT, or that name in gateway.hosts. "
+    "For a certificate of your own making: SSL_CERT_FILE=FILE here, NODE_EXTRA_CA_CERTS=FILE for clients."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ def served_models(base_url: str, *, key: str, timeout_s: float = 10) -> tuple[Se
     except urllib.error.HTTPError as error:
         raise _refused(base_url, error.code) from error
     except OSError as error:
+        if refused := tls_refused(base_url, error):
+            raise refused from error
         raise LandlineError(
             ErrorKind.BACKEND_UNAVAILABLE,
             f"No gateway answers at {base_url}.",
@@ -65,6 +73,19 @@ def key_refused(base_url: str, status: int) -> LandlineError:
         f"The gateway at {base_url} wants another key (HTTP {status}).",
         hint="Give it in LANDLINE_GATEWAY_KEYS.",
     )
+
+
+def tls_refused(base_url: str, error: Exception) -> LandlineError | None:
+    """What to tell where https, or the want of it, keeps us from asking; None where it is something else."""
+    reason = getattr(error, "reason", error)  # urllib wraps it
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        message = f"The certificate at {base_url} is not accepted: {reason.verify_message.rstrip('.')}."
+        return LandlineError(ErrorKind.BACKEND_UNAVAILABLE, message, hint=CERTIFICATE_HINT)
+    if isinstance(reason, http.client.RemoteDisconnected) and base_url.startswith("http://"):
+        message = f"What listens at {base_url} hangs up on plain http."
+        hint = "A gateway with a certificate speaks https alone: --gateway https://NAME:PORT."
+        return LandlineError(ErrorKind.BACKEND_UNAVAILABLE, message, hint=hint)
+    return None
 
 
 def _no_list(base_url: str) -> LandlineError:
@@ -91,7 +112,9 @@ def _models(body: object, base_url: str) -> tuple[ServedModel, ...]:
 
 
 def own_address(settings: Settings) -> str:
-    """Where `landline serve` listens by these settings."""
+    """Where `landline serve` is found by these settings; with https by the first of its names, as certificates want."""
     own = settings.gateway
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(own.host, own.host)  # noqa: S104 - where it listens, not we
-    return f"http://[{host}]:{own.port}" if ":" in host else f"http://{host}:{own.port}"
+    if own.scheme == "https" and own.hosts:
+        host = own.hosts[0]
+    return f"{own.scheme}://[{host}]:{own.port}" if ":" in host else f"{own.scheme}://{host}:{own.port}"

@@ -23,6 +23,8 @@ FLAGS: Mapping[str, str] = {
     "gateway.host": "--host",
     "gateway.port": "--port",
     "gateway.workers": "--workers",
+    "gateway.tls_certificate": "--tls-certificate",
+    "gateway.tls_key": "--tls-key",
     "backend.url": "--backend",
     "models.default": "--model",
     "models.local_titles": "--local-titles",

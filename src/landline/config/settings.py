@@ -37,6 +37,18 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     hosts: Annotated[
         tuple[str, ...], Meta(description="Further names by which clients may call the gateway (Host header).")
     ] = ()
+    tls_certificate: Annotated[
+        str,
+        Meta(
+            extra={"path": True},
+            description="Certificate in PEM, with its chain: the gateway then speaks https and nothing else on its "
+            "port. From the folder of the settings file that names it. Needs tls_key; read at start.",
+        ),
+    ] = ""
+    tls_key: Annotated[
+        str,
+        Meta(extra={"path": True}, description="The certificate's private key in PEM, without a passphrase."),
+    ] = ""
     workers: Annotated[int, Meta(ge=1, le=64, description="Processes that share the port.")] = 1
     body_limit_mib: Annotated[int, Meta(ge=1, le=1024, description="Largest request body, in MiB.")] = 32
     header_timeout_s: Annotated[Seconds, Meta(description="Time for a client to send its request headers.")] = 15
@@ -48,6 +60,10 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         float, Meta(gt=0, le=15, description="Longest silence on an open stream before the client is sent a heartbeat.")
     ] = 12
     drain_s: Annotated[Seconds, Meta(description="Time that running requests get to finish after SIGTERM.")] = 60
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls_certificate else "http"
 
 
 class Backend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -28,6 +28,7 @@ from landline.errors import SettingsError
 # `commands` is reserved for a table to come.
 RESTRICTED: tuple[str, ...] = (
     *("backend", "commands", "egress", "gateway.host", "gateway.hosts", "gateway.keys"),
+    *("gateway.tls_certificate", "gateway.tls_key"),
     *("models.families", "search.command", "search.url", "store"),
 )
 

@@ -53,6 +53,7 @@ class Connection(asyncio.BufferedProtocol):
         room: memoryview,
     ) -> None:
         self._room = room
+        self._scheme = "https" if config.is_ssl else "http"
         self._app = cast("Any", config.loaded_app)  # pyright: ignore[reportUnknownMemberType]
         self._state = server_state
         self._deadlines = deadlines
@@ -166,7 +167,7 @@ class Connection(asyncio.BufferedProtocol):
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": self._parser.get_http_version(),
             "method": self._parser.get_method().decode("latin-1"),
-            "scheme": "http",
+            "scheme": self._scheme,
             "path": unquote(path) if "%" in path else path,
             "raw_path": raw_path,
             "query_string": parsed.query or b"",

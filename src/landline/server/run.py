@@ -20,6 +20,7 @@ from landline.config.settings import Gateway, Settings
 from landline.errors import ErrorKind, LandlineError
 from landline.policy.auth import is_loopback
 from landline.server.app import build_app, build_frame
+from landline.server.certificate import check_certificate
 from landline.server.connection import Deadlines, connection_class
 from landline.server.frame import Frame
 from landline.server.journal import Journal
@@ -29,8 +30,9 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
 
 
 def listen(gateway: Gateway) -> socket.socket:
-    """The listening socket. Raises LandlineError when the address may not, or cannot, be used."""
+    """The listening socket. Raises LandlineError when the address, or the certificate, may not or cannot be used."""
     check_bind(gateway)
+    check_certificate(gateway)
     family = socket.AF_INET6 if ":" in gateway.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -118,16 +120,27 @@ class RunningGateway:
 async def running_gateway(
     settings: Settings, *, journal: Journal | None = None, port: int = 0
 ) -> AsyncGenerator[RunningGateway]:
-    """Serves on loopback, on a free port unless one is named, until the block ends."""
-    gateway = msgspec.structs.replace(settings.gateway, host="127.0.0.1", port=port, workers=1)
+    """Serves on loopback, on a free port unless one is named, until the block ends.
+
+    Never by https: a certificate is for the names that others call, and no client would take it for 127.0.0.1.
+    """
+    own = {"host": "127.0.0.1", "port": port, "workers": 1, "tls_certificate": "", "tls_key": ""}
+    gateway = msgspec.structs.replace(settings.gateway, **own)
     settings = msgspec.structs.replace(settings, gateway=gateway)
     line = Line(settings, journal=journal or Journal())
     sock = listen(gateway)
-    server = _Embedded(_config(settings, build_frame(line)))
+    async with serving(line, sock):
+        yield RunningGateway(line, sock.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def serving(line: Line, sock: socket.socket) -> AsyncGenerator[None]:
+    """Serves on a socket of `listen`, inside this process, until the block ends; closes it."""
+    server = _Embedded(_config(line.settings, build_frame(line)))
     task = asyncio.create_task(server.serve(sockets=[sock]))
     try:
         await server.up.wait()
-        yield RunningGateway(line, sock.getsockname()[1])
+        yield
     finally:
         server.should_exit = True
         await task
@@ -167,11 +180,14 @@ class _Embedded(uvicorn.Server):
 
 def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicorn.Config:
     gateway = settings.gateway
+    certificate, key = _tls_files(gateway)
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         factory=factory,
         workers=gateway.workers,
         http=connection_class(Deadlines(head_s=gateway.header_timeout_s, body_s=gateway.body_timeout_s)),
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         ws="none",
         loop="auto",
         lifespan="on",
@@ -183,3 +199,8 @@ def _config(settings: Settings, app: object, *, factory: bool = False) -> uvicor
         timeout_graceful_shutdown=round(gateway.drain_s),
         backlog=4096,
     )
+
+
+def _tls_files(gateway: Gateway) -> tuple[str | None, str | None]:
+    """Certificate and key, as uvicorn wants them: None for plain http."""
+    return gateway.tls_certificate or None, gateway.tls_key or None

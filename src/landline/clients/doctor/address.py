@@ -10,6 +10,7 @@ from landline.clients.doctor.edits import remove_everywhere, set_where_it_stands
 from landline.clients.doctor.finding import Outcome, Passed, Problem, Severity, Skipped, Source
 from landline.clients.doctor.settings_in_force import SettingsInForce
 from landline.clients.doctor.state import Place, State, is_url
+from landline.clients.remote_gateway import CERTIFICATE_HINT
 from landline.config.display import hide_logins
 from landline.upstream.backend import base_url as without_endpoint
 
@@ -149,6 +150,7 @@ def gateway(state: State) -> Outcome:
         fix = f"landline answers at {state.better}: set {BASE_URL} to that"
     else:
         edits, fix = (), "start it with `landline serve`, or name its address with --gateway URL"
+        fix += f". If it runs, look at its certificate. {CERTIFICATE_HINT}" if place.url.startswith("https://") else ""
     return [Problem(finding=_sentence(place.problem), fix=fix, source=_source(state), edits=edits)]
 
 

@@ -264,3 +264,24 @@ CHECKS: dict[str, Check] = {
 
 # Left out of --quick: they ask the model.
 MODEL_CHECKS = ("prompts_cut", "template_tools", "tool_parser", "reasoning_parser", "streaming")
+
+# Of `landline doctor cursor`, in the order of the path from its cloud to the gateway.
+CURSOR_CHECKS: dict[str, Check] = {
+    "cursor_address": Check(
+        "Cursor's cloud can call the address",
+        "Cursor sends your prompts to its own servers, and those call the base URL: an address of your machine or "
+        "network is refused, or passes the check in the settings and fails in the chat.",
+        _ERROR,
+    ),
+    "cursor_https": Check("The address is https", "Cursor takes no plain http base URL.", _ERROR),
+    "cursor_keys": Check(
+        "The gateway wants a key",
+        "What Cursor's cloud can reach, everybody can, so authentication is all that keeps others from your model.",
+        _ERROR,
+    ),
+    "cursor_name": Check(
+        "The gateway knows its public name",
+        "A request under a name that is not in gateway.hosts gets 403, because web pages could make it.",
+        _ERROR,
+    ),
+}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import assert_never
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar, assert_never
 
 from landline.clients.doctor import (
     address,
@@ -32,6 +32,8 @@ from landline.clients.doctor.finding import (
 )
 from landline.clients.doctor.state import State
 from landline.config.display import hide_logins, printable
+
+Seen = TypeVar("Seen")
 
 FUNCTIONS: dict[str, Callable[[State], Outcome]] = {
     "client": conduct.client,
@@ -84,11 +86,18 @@ FUNCTIONS: dict[str, Callable[[State], Outcome]] = {
 
 def diagnose(state: State) -> tuple[Diagnosis, tuple[Edit, ...]]:
     """The diagnosis, and what would mend it: the edits of all problems, the first one for each key."""
+    return judged(CHECKS, FUNCTIONS, state)
+
+
+def judged(
+    checks: Mapping[str, Check], functions: Mapping[str, Callable[[Seen], Outcome]], state: Seen
+) -> tuple[Diagnosis, tuple[Edit, ...]]:
+    """The same for any table of checks, over whatever its functions look at."""
     found: list[Finding] = []
     untried: list[Untried] = []
     edits: list[Edit] = []
-    for name, check in CHECKS.items():
-        outcome = FUNCTIONS[name](state)
+    for name, check in checks.items():
+        outcome = functions[name](state)
         match outcome:
             case Passed():
                 found.append(Finding(id=name, title=check.title, finding=_safe(outcome.text), severity=Severity.OK))

@@ -13,8 +13,8 @@ from landline.config.display import hide_logins, printable
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.OK: 2}
 _MARKS = {Severity.ERROR: "x", Severity.WARNING: "!", Severity.OK: "-"}
-SUMMARY = ("client", "gateway", "backend")  # the checks whose good news are worth a line
-LABELS = {"client": "client", "gateway": "pointed at", "backend": "model server"}
+SUMMARY = ("client", "gateway", "backend", "cursor_address")  # the checks whose good news are worth a line
+LABELS = {"client": "client", "gateway": "pointed at", "backend": "model server", "cursor_address": "for Cursor"}
 MOST_NOT_TRIED = 6
 MOST_EXPLAINED = 6  # with more, warnings are not explained, so that the errors stay on the screen
 
