@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from landline.core import shelf
+from landline.core import growing, shelf
 from landline.core.exchange import Notes
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.known import Known
@@ -16,7 +16,7 @@ from landline.transforms.sequence import outbound
 from landline.upstream.backend import DIALECTS
 
 VARIANTS = tuple(DIALECTS.values())
-shelf.WORTH_LIFTING = 2  # an input is short
+shelf.WORTH_LIFTING = growing.WORTH_LIFTING = 2  # an input is short
 WARM = Known(secret="5ecret5ecret5ecret")  # knows tools of other inputs, and where they stood
 
 PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
