@@ -46,7 +46,7 @@ ABLATIONS = (
     Ablation(
         "search_query", "the words of the request are searched", "landline.server.web_search:query_of", lambda _: ""
     ),
-    Ablation("search_history", "searches of earlier turns", f"{MODEL}.request:search_in_history", lambda block: None),
+    Ablation("search_history", "searches of earlier turns", f"{MODEL}.messages:search_in_history", lambda block: None),
     Ablation(
         "offered_tools",
         "WebSearch is offered only with a service",
