@@ -66,6 +66,9 @@ class GrowingLists(Generic[Found]):
         self._mark = mark
         self._lists: deque[Grown[Found]] = deque()
 
+    def __len__(self) -> int:
+        return len(self._lists)
+
     @property
     def lifts(self) -> bool:
         return bool(self._mark)
@@ -83,11 +86,11 @@ class GrowingLists(Generic[Found]):
         """Keeps the list of a request that was read. `behind`: its elements as written, less those that were lifted."""
         if not self.lifts:
             return
+        grown = _grown(body, behind, found, lifted) if behind else None
         if lifted is not None:
             self._lists.remove(lifted.grown)
-            if not behind or lifted.count < len(lifted.grown.ends) - REPLACED:
+            if grown is None or lifted.count < len(lifted.grown.ends) - REPLACED:
                 self._lists.appendleft(lifted.grown)
-        grown = _grown(body, behind, found, lifted) if behind else None
         if grown is not None:
             self._lists.appendleft(grown)
             while len(self._lists) > LISTS or sum(len(one.written) for one in self._lists) > KEPT_BYTES:
@@ -97,7 +100,7 @@ class GrowingLists(Generic[Found]):
 def _grown(
     body: bytes, behind: list[Raw], found: tuple[Found, ...], lifted: Lifted[Found] | None
 ) -> Grown[Found] | None:
-    """None for a list that is not worth it, or is not written with the same between all of its elements."""
+    """None for a list that is not worth it, or is not written as `Grown.shared` looks for it."""
     if lifted is not None:
         ends, at = lifted.grown.ends[: lifted.count], lifted.grown.at
     else:
@@ -108,7 +111,8 @@ def _grown(
     for element in behind:
         ends.append((ends[-1] + len(comma) if ends else 0) + len(memoryview(element)))
     written = body[at : at + ends[-1]]
-    if at < 1 or comma.strip() != b"," or not WORTH_LIFTING <= len(written) <= LARGEST_BYTES:
+    closely = comma[:1] == b"," and not comma[1:].strip() and body[at + ends[-1] : at + ends[-1] + 1] in (b",", b"]")
+    if at < 1 or not closely or not WORTH_LIFTING <= len(written) <= LARGEST_BYTES:
         return None
     start = lifted.grown.ends[lifted.count - 1] + len(comma) if lifted is not None else 0
     return Grown(written, at, ends, found) if comma.join(behind) == written[start:] else None

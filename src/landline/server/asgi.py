@@ -38,6 +38,10 @@ class ClientSide(Protocol):
         """
         ...
 
+    def close_behind(self) -> None:
+        """Nothing follows this answer on its connection."""
+        ...
+
     def cut(self) -> None:
         """Ends the connection in the middle of the answer: the client must see that it is not whole."""
         ...

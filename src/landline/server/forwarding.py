@@ -68,20 +68,17 @@ async def forward(body: bytes, scope: Scope, call: Call, line: Line) -> None:
     query = scope["query_string"].decode("latin-1")
     path = scope["path"] + (f"?{query}" if query else "")
     headers = {name.decode(): header(scope, name) for name in FORWARDED if header(scope, name)}
-    # HTTP/1.0 knows no chunks: for it, the body is taken out of them.
-    relayed = scope["http_version"] == "1.1"
-    async with await _post(path, body, headers, call.exchange, line, relayed=relayed) as answer:
+    async with await _post(path, body, headers, call.exchange, line) as answer:
         call.headers_arrived()
         if answer.repeated:
             call.exchange.backend_requests += 1
             call.exchange.notes.repaired("sent again: the backend had closed the kept connection")
         del body
-        await _give_back(answer, call, relayed=relayed)
+        # HTTP/1.0 knows no chunks: for it, the body is taken out of them.
+        await _give_back(answer, call, relayed=answer.chunked and scope["http_version"] == "1.1")
 
 
-async def _post(
-    path: str, body: bytes, headers: dict[str, str], exchange: Exchange, line: Line, *, relayed: bool
-) -> UpstreamAnswer:
+async def _post(path: str, body: bytes, headers: dict[str, str], exchange: Exchange, line: Line) -> UpstreamAnswer:
     """To the session's replica, or to the next one where that is gone. Raises LandlineError when all are."""
     backend = line.backend_for(exchange)
     while True:
@@ -89,7 +86,7 @@ async def _post(
         try:
             told = {**headers, **line.headers_for(backend, exchange)}
             with Waiting(exchange):
-                answer = await line.client.post(backend.url + path, body, told, relayed=relayed)
+                answer = await line.client.post(backend.url + path, body, told)
         except LandlineError as error:
             following = line.after_failure(backend, exchange, error)
             if following is None:
@@ -120,10 +117,8 @@ async def _give_back(answer: UpstreamAnswer, call: Call, *, relayed: bool) -> No
     try:
         if not relayed:
             await answer.pour(take)
-        elif answer.chunked:
-            await answer.relay(call.client.relay(answer.pause, answer.resume))
-        else:
-            await answer.relay(take)
+        elif not await answer.relay(call.client.relay(answer.pause, answer.resume)):
+            call.client.close_behind()  # what came behind the end mark would be taken for the next answer
     except LandlineError as error:
         exchange.error, exchange.error_logged = error.text, error.logged
     if answer.complete:

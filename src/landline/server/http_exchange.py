@@ -154,6 +154,9 @@ class HttpExchange:
         if self._gone:
             function()
 
+    def close_behind(self) -> None:
+        self._keep_alive = False
+
     def cut(self) -> None:
         self._connection.abort()
 

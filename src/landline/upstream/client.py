@@ -28,6 +28,7 @@ class UpstreamAnswer:
         self.status = connection.status
         self.repeated = connection.repeated
         self.headers: Mapping[str, str] = connection.headers
+        self.chunked = connection.chunked
         self.content_type = connection.headers.get("content-type", "")
 
     async def __aenter__(self) -> Self:
@@ -57,17 +58,13 @@ class UpstreamAnswer:
         except (SilenceError, WireError) as error:
             raise _broken(error) from None
 
-    async def relay(self, write: Callable[[bytes], object]) -> None:
-        """Gives the body to `write` as it came: in chunks with their marks, if `chunked`. Raises LandlineError."""
+    async def relay(self, write: Callable[[bytes], object]) -> bool:
+        """Gives a `chunked` body to `write` as it comes: see `Connection.relay`. Raises LandlineError."""
         assert self._connection is not None
         try:
-            await self._connection.relay(write)
+            return await self._connection.relay(write)
         except (SilenceError, WireError) as error:
             raise _broken(error) from None
-
-    @property
-    def chunked(self) -> bool:
-        return self.headers.get("transfer-encoding", "").lower() == "chunked"
 
     def pause(self) -> None:
         """Stops reading, for a client that reads more slowly than the backend writes."""
@@ -113,12 +110,12 @@ class UpstreamClient:
     def __init__(self, *, connect_timeout_s: float, idle_timeout_s: float) -> None:
         self._pool = Pool(connect_timeout_s=connect_timeout_s, silence_s=idle_timeout_s)
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, relayed: bool = False) -> UpstreamAnswer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> UpstreamAnswer:
         """Sends and waits for the headers of the answer. Raises LandlineError when there are none.
 
         `relayed`: the body of the answer is for `relay`, and cannot be read in another way.
         """
-        return await self.request("POST", url, body, headers, relayed=relayed)
+        return await self.request("POST", url, body, headers)
 
     async def get(self, url: str, headers: Mapping[str, str], *, timeout_s: float) -> tuple[int, bytes]:
         """Status and body of a small answer. Raises LandlineError."""
@@ -134,13 +131,11 @@ class UpstreamClient:
         """Closes idle connections; those in use end with their answers."""
         self._pool.close()
 
-    async def request(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, relayed: bool = False
-    ) -> UpstreamAnswer:
+    async def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> UpstreamAnswer:
         """Sends any request and waits for the headers of its answer. Raises LandlineError when there are none."""
         try:
             told = {**_IDENTITY, **headers}
-            address, connection = await self._pool.request(method, url, body, told, relayed=relayed)
+            address, connection = await self._pool.request(method, url, body, told)
         except SilenceError:
             raise _silent(url) from None
         except WireError as error:

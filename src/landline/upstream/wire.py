@@ -17,6 +17,8 @@ HIGH_WATER = 256 * 1024  # bytes read ahead of the reader before the socket is l
 STALE_S = 1.0
 HEAD_LIMIT = 64 * 1024
 _FRAMING = ("content-length", "transfer-encoding")
+_FRAMED = b"HTTP/1.1 200 OK\r\nconnection: %b\r\ntransfer-encoding: chunked\r\n\r\n"
+_END = b"0\r\n\r\n"
 
 
 class WireError(Exception):
@@ -59,27 +61,26 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Callable[[bytes], bool] | None = None
         self._poured: asyncio.Future[None] | None = None
-        self._early: list[bytes] | None = None  # what came of an answer that will be relayed, its head among it
+        self.chunked = False
+        self._early: list[bytes] | None = None  # what has come, with its head, until somebody takes of its body
         self._heads = 0
         self._relay: Callable[[bytes], object] | None = None
+        self._at_end = False  # the last bytes that were relayed are the end mark, and nothing behind it
         self._last = 0.0
         self._sent_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     # ---------------------------------------------------------------------------------------- for the pool
 
-    def send(self, head: bytes, body: bytes | None, *, relayed: bool = False) -> None:
-        """Begins the next request. The transport takes the body over; nothing here keeps it.
-
-        `relayed`: the body of the answer is for `relay`, not to be read.
-        """
+    def send(self, head: bytes, body: bytes | None) -> None:
+        """Begins the next request. The transport takes the body over; nothing here keeps it."""
         assert self._transport is not None
         self.status, self.headers, self.complete = 0, {}, False
         self._head_done, self._head_size, self._error = False, 0, None
         self._full = self._held = False
         self._throttle()
-        self._early, self._heads = [] if relayed else None, 0
-        self._parser = httptools.HttpResponseParser(_Framing(self) if relayed else self)
+        self._early, self._heads = [], 0
+        self._parser = httptools.HttpResponseParser(self)
         self._last = self._sent_at = self._loop.time()
         self._timer = self._loop.call_later(self._silence_s, self._look)
         if body:
@@ -144,22 +145,30 @@ class Connection(asyncio.Protocol):
         finally:
             self._sink = None
 
-    async def relay(self, write: Callable[[bytes], object]) -> None:
-        """Gives the body as it comes, chunk marks and all, to `write`: only its end is looked for.
+    async def relay(self, write: Callable[[bytes], object]) -> bool:
+        """Gives a `chunked` body as it comes to `write`, with its chunks' marks: only its end is looked for.
 
-        For answers whose request was sent so. Ends with the answer, or with the connection. Raises SilenceError,
-        WireError.
+        In place of reading it. Ends with the answer, or with the connection. Whether the end mark was the last that was
+        written: else what the client reads behind it is not known. Raises SilenceError, WireError.
         """
-        early, self._early = b"".join(self._early or ()), None
+        early = b"".join(self._early or ()).lstrip(b"\r\n")
         body = early.split(b"\r\n\r\n", self._heads)[-1]
-        if body:
-            write(body)
-        self._relay, self._poured = write, self._loop.create_future()
+        self._pieces.clear()
+        self._early = None
+        self._poured = self._loop.create_future()
+        self._relay = write
+        if self._error is None:
+            self.complete = False
+            self._parser = httptools.HttpResponseParser(_Framing(self))
+            self._parser.feed_data(_FRAMED % self.headers.get("connection", "keep-alive").encode("latin-1"))
+            if body:
+                self.data_received(body)
         try:
             self._flow()
             await self._poured
         finally:
             self._relay = None
+        return self._at_end
 
     def pause(self) -> None:
         """Leaves the socket alone until `resume`."""
@@ -173,7 +182,8 @@ class Connection(asyncio.Protocol):
     def _flow(self) -> None:
         sink = self._sink
         if sink is None:
-            self._relayed()
+            if self._relay is not None and (self._error is not None or self.complete or self.closed):
+                self._end_pour(self._error)
             self._wake()
             return
         over = sink(self._take()) if self._pieces else False
@@ -185,14 +195,10 @@ class Connection(asyncio.Protocol):
             self.pause()
             self._loop.call_later(self._sip_s, self.resume)
 
-    def _relayed(self) -> None:
-        if self._relay is not None and (self._error is not None or self.complete or self.closed):
-            self._end_pour(self._error)
-
     def _take(self) -> bytes:
         body = b"".join(self._pieces)
         self._pieces.clear()
-        self._size = 0
+        self._size, self._early = 0, None
         if self._full:
             self._full = False
             self._throttle()
@@ -255,13 +261,14 @@ class Connection(asyncio.Protocol):
         try:
             parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._error = WireError(f"not HTTP: {error}")
-            self.abort()
+            self._error, self.complete = WireError(f"not HTTP: {error}"), False
             self._flow()
+            self.abort()
             return
         if (relay := self._relay) is not None:
             relay(data)
             if self.complete:
+                self._at_end = data.endswith(_END)
                 self._end_pour(None)
         elif (sink := self._sink) and len(self._pieces) == 1 and not (self._full or self.complete or self._sip_s):
             # Of a stream, token by token: the short way.
@@ -299,17 +306,22 @@ class Connection(asyncio.Protocol):
 
     # ---------------------------------------------------------------------------------------- httptools
 
+    def on_message_begin(self) -> None:
+        if self.complete:
+            raise WireError("two answers to one request")
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        if not self._head_done:  # else it is a trailer
+            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
-        if self.complete:
-            raise WireError("two answers to one request")
         self._heads += 1
         status = self._parser.get_status_code()
         if status >= 200:
             self.status, self._head_done = status, True
+            coding = self.headers.get("transfer-encoding", "").strip().lower()
+            self.chunked = coding == "chunked" and self._parser.get_http_version() == "1.1"
         else:
             self.headers = {}  # 100 Continue and its like announce another answer
 
@@ -321,9 +333,8 @@ class Connection(asyncio.Protocol):
 
 
 class _Framing:
-    """Hears of an answer that is relayed: all but the bytes of its body."""
+    """What is heard of an answer that is relayed: where it ends."""
 
     def __init__(self, connection: Connection) -> None:
-        self.on_header = connection.on_header
-        self.on_headers_complete = connection.on_headers_complete
+        self.on_message_begin = connection.on_message_begin
         self.on_message_complete = connection.on_message_complete

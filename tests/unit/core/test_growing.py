@@ -133,3 +133,30 @@ def test_nobody_can_write_the_mark() -> None:
     decoded(written(talk(8)), known)
     with pytest.raises(LandlineError, match=r"messages\.0\.role"):
         decoded(written([{"role": "s4"}, *talk(2)]), known)
+
+
+def test_the_same_list_is_kept_once_however_it_is_spaced() -> None:
+    known = Known(secret="s3")
+    for separators in (CLOSE, (", ", ": "), (" , ", ": ")):
+        for _ in range(20):
+            decoded(written(talk(8), separators=separators), known)
+            decoded(json.dumps({"messages": talk(8), "model": "m", "max_tokens": 9}, indent=1).encode(), known)
+    assert len(known.messages) <= 2
+
+
+def test_a_list_that_grew_too_large_is_known_as_far_as_it_was_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Known(secret="s3")
+    decoded(written(talk(8)), known)
+    monkeypatch.setattr(growing, "LARGEST_BYTES", len(written(talk(8))) + 100)
+    for turns in (9, 10):
+        assert decoded(written(talk(turns)), known) == decoded(written(talk(turns)), Known())
+        assert lifted(known, written(talk(turns))) == len(talk(8))
+
+
+def test_what_was_dropped_is_told_of_a_request_that_is_refused() -> None:
+    for known in (Known(secret="s3"), Known()):
+        notes = Notes()
+        wrong = [{"role": "user", "content": [{"type": "hologram"}]}, {"role": "stranger"}]
+        with pytest.raises(LandlineError, match=r"messages\.1\.role"):
+            decode_request(written(wrong), notes, known=known)
+        assert notes.dropped == ["block hologram"]

@@ -60,8 +60,9 @@ async def pool() -> AsyncIterator[Pool]:
 
 
 async def relayed(pool: Pool, url: str) -> tuple[bytes, bool]:
-    """What was passed on, and whether the connection can be used again."""
-    address, connection = await pool.request("POST", url, b"body", {}, relayed=True)
+    """What was passed on, and whether the connection to the backend can be used again."""
+    address, connection = await pool.request("POST", url, b"body", {})
+    assert connection.chunked
     out: list[bytes] = []
     try:
         await connection.relay(out.append)
@@ -90,35 +91,83 @@ async def test_an_announcement_before_the_answer_is_not_passed_on(pool: Pool) ->
             assert await relayed(pool, url) == (BODY + END, True)
 
 
-async def test_a_body_with_a_length_is_passed_on_as_it_is(pool: Pool) -> None:
-    async with serving(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 11\r\n\r\n{\r\n\r\n", b'"a":1}') as url:
-        assert await relayed(pool, url) == (b'{\r\n\r\n"a":1}', True)
-
-
-async def test_a_body_that_ends_with_its_connection(pool: Pool) -> None:
-    async with serving(b"HTTP/1.1 200 OK\r\n\r\nsome", b" words", close=True) as url:
-        address, connection = await pool.request("POST", url, b"body", {}, relayed=True)
-        out: list[bytes] = []
-        await connection.relay(out.append)
-        assert (b"".join(out), connection.complete, connection.reusable) == (b"some words", True, False)
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ],
+    ids=["a length", "compressed", "of HTTP/1.0", "none"],
+)
+async def test_what_is_not_in_plain_chunks_is_not_for_relay(pool: Pool, head: bytes) -> None:
+    async with serving(head) as url:
+        address, connection = await pool.request("POST", url, b"body", {})
+        assert not connection.chunked
         pool.give_back(address, connection)
+
+
+async def test_a_trailer_changes_nothing(pool: Pool) -> None:
+    trailer = b"0\r\ntransfer-encoding: x\r\ncontent-type: text/html\r\n\r\n"
+    async with serving(HEAD + BODY + trailer) as url:
+        address, connection = await pool.request("POST", url, b"body", {})
+        assert connection.chunked
+        assert connection.headers["content-type"] == "text/event-stream"
+        out: list[bytes] = []
+        assert not await connection.relay(out.append), "what stands behind the last chunk is no plain end mark"
+        assert b"".join(out) == BODY + trailer
+        pool.give_back(address, connection)
+
+
+async def test_empty_lines_before_the_answer_are_not_passed_on(pool: Pool) -> None:
+    for pieces in ((b"\r\n\r\n" + WHOLE,), (b"\r\n", b"\r\n" + HEAD, BODY + END)):
+        async with serving(*pieces) as url:
+            assert await relayed(pool, url) == (BODY + END, True)
+
+
+async def test_an_empty_line_behind_the_end_is_told(pool: Pool) -> None:
+    """Some clients would read it as the beginning of their next answer."""
+    for pieces in ((WHOLE + b"\r\n",), (HEAD, BODY + END + b"\r\n")):
+        async with serving(*pieces) as url:
+            address, connection = await pool.request("POST", url, b"body", {})
+            assert not await connection.relay([].append)
+            pool.give_back(address, connection)
+
+
+async def test_a_backend_that_closes_behind_its_answer(pool: Pool) -> None:
+    closing = HEAD.replace(b"content-type", b"connection: close\r\ncontent-type")
+    for pieces in ((closing + BODY + END,), (closing, BODY, END)):
+        async with serving(*pieces, close=True) as url:
+            assert await relayed(pool, url) == (BODY + END, False)
 
 
 async def test_an_answer_that_stops_is_not_complete(pool: Pool) -> None:
     async with serving(HEAD + BODY, close=True) as url:
-        address, connection = await pool.request("POST", url, b"body", {}, relayed=True)
+        address, connection = await pool.request("POST", url, b"body", {})
         out: list[bytes] = []
         await connection.relay(out.append)
         assert (b"".join(out), connection.complete) == (BODY, False)
         pool.give_back(address, connection)
 
 
-@pytest.mark.parametrize("behind", [WHOLE, b"garbage", b"\x00\x01\x02"], ids=["an answer", "words", "bytes"])
+@pytest.mark.parametrize(
+    "behind",
+    [WHOLE, HEAD[:30], b"H", b"garbage", b"\x00\x01\x02"],
+    ids=["an answer", "half a head", "a letter", "words", "bytes"],
+)
 async def test_what_stands_behind_the_end_is_not_passed_on(pool: Pool, behind: bytes) -> None:
     """A client would take it for the answer to its next request."""
-    async with serving(HEAD, BODY, END + behind) as url:
-        with pytest.raises(WireError, match="not HTTP"):
-            await relayed(pool, url)
+    for pieces in ((HEAD, BODY, END + behind), (WHOLE + behind,)):
+        async with serving(*pieces) as url:
+            address, connection = await pool.request("POST", url, b"body", {})
+            out: list[bytes] = []
+            with pytest.raises(WireError, match="not HTTP"):
+                await connection.relay(out.append)
+            assert END not in b"".join(out)
+            assert not connection.complete
+            assert not connection.reusable
+            pool.give_back(address, connection)
     async with serving(HEAD, BODY + END, behind) as url:
         passed, _ = await relayed(pool, url)
         assert passed == BODY + END
@@ -138,7 +187,7 @@ async def test_a_backend_that_falls_silent(pool: Pool) -> None:
 
 async def test_a_pause_is_no_silence(pool: Pool) -> None:
     async with serving(HEAD, BODY, END) as url:
-        address, connection = await pool.request("POST", url, b"body", {}, relayed=True)
+        address, connection = await pool.request("POST", url, b"body", {})
         out: list[bytes] = []
         relaying = asyncio.create_task(connection.relay(out.append))
         await asyncio.sleep(0)

@@ -120,11 +120,12 @@ class _Messages(NamedTuple):
         lifted, own = self.lifted, Notes()
         found: tuple[Message, ...] = () if lifted is None else lifted.found
         behind = written if lifted is None else written[1:]
-        messages = (*found, *[read_message(len(found) + at, message, own) for at, message in enumerate(behind)])
-        if own == Notes():
+        try:
+            messages = (*found, *[read_message(len(found) + at, message, own) for at, message in enumerate(behind)])
+        finally:
+            notes.add(own)
+        if own == Notes():  # else they are read again the next time: what is known tells nothing
             self._learn(messages, behind)
-        else:
-            notes.add(own)  # and read again the next time: what is known tells nothing
         return messages
 
     def _learn(self, messages: tuple[Message, ...], behind: list[WireMessage]) -> None:
