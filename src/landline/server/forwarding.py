@@ -74,8 +74,8 @@ async def forward(body: bytes, scope: Scope, call: Call, line: Line) -> None:
             call.exchange.backend_requests += 1
             call.exchange.notes.repaired("sent again: the backend had closed the kept connection")
         del body
-        # HTTP/1.0 knows no chunks: for it, the body is taken out of them.
-        await _give_back(answer, call, relayed=answer.chunked and scope["http_version"] == "1.1")
+        # Not relayed (`Connection.relay`): with it, Qwen Code does not compact (tests/clients/test_launch_others.py).
+        await _give_back(answer, call, relayed=False)
 
 
 async def _post(path: str, body: bytes, headers: dict[str, str], exchange: Exchange, line: Line) -> UpstreamAnswer:
