@@ -31,17 +31,6 @@ class ClientSide(Protocol):
         """Part of the body. False: the client does not keep up; wait with the rest (see `when_drained`)."""
         ...
 
-    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], object]:
-        """The shortest way for a body that is in chunks already: behind `begin`, and closed by `write` with `last`.
-
-        `pause` is called when the client does not keep up, or has left; `resume` when more can be written.
-        """
-        ...
-
-    def close_behind(self) -> None:
-        """Nothing follows this answer on its connection."""
-        ...
-
     def cut(self) -> None:
         """Ends the connection in the middle of the answer: the client must see that it is not whole."""
         ...

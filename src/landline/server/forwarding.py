@@ -74,8 +74,7 @@ async def forward(body: bytes, scope: Scope, call: Call, line: Line) -> None:
             call.exchange.backend_requests += 1
             call.exchange.notes.repaired("sent again: the backend had closed the kept connection")
         del body
-        # Not relayed (`Connection.relay`): with it, Qwen Code does not compact (tests/clients/test_launch_others.py).
-        await _give_back(answer, call, relayed=False)
+        await _give_back(answer, call)
 
 
 async def _post(path: str, body: bytes, headers: dict[str, str], exchange: Exchange, line: Line) -> UpstreamAnswer:
@@ -98,7 +97,7 @@ async def _post(path: str, body: bytes, headers: dict[str, str], exchange: Excha
             return answer
 
 
-async def _give_back(answer: UpstreamAnswer, call: Call, *, relayed: bool) -> None:
+async def _give_back(answer: UpstreamAnswer, call: Call) -> None:
     """Head and body as they come. An answer that stops before its end is cut towards the client as well."""
     exchange = call.exchange
     headers = [(name.encode(), answer.headers[name].encode()) for name in RETURNED if name in answer.headers]
@@ -115,10 +114,7 @@ async def _give_back(answer: UpstreamAnswer, call: Call, *, relayed: bool) -> No
         return False
 
     try:
-        if not relayed:
-            await answer.pour(take)
-        elif not await answer.relay(call.client.relay(answer.pause, answer.resume)):
-            call.client.close_behind()  # what came behind the end mark would be taken for the next answer
+        await answer.pour(take)
     except LandlineError as error:
         exchange.error, exchange.error_logged = error.text, error.logged
     if answer.complete:

@@ -37,10 +37,6 @@ class Carrier(Protocol):
 
     def when_drained(self, function: Callable[[], None]) -> None: ...
 
-    def relay(
-        self, head: bytes, pause: Callable[[], None], resume: Callable[[], None]
-    ) -> Callable[[bytes], object]: ...
-
     async def drained(self) -> None: ...
 
     def resume_reading(self) -> None: ...
@@ -154,19 +150,11 @@ class HttpExchange:
         if self._gone:
             function()
 
-    def close_behind(self) -> None:
-        self._keep_alive = False
-
     def cut(self) -> None:
         self._connection.abort()
 
     def when_drained(self, function: Callable[[], None]) -> None:
         self._connection.when_drained(function)
-
-    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], object]:
-        self._chunked = False  # what comes is so already
-        head, self._head = self._head, b""
-        return self._connection.relay(head, pause, resume)
 
     def write(self, data: bytes, *, last: bool = False) -> bool:
         if self._gone:

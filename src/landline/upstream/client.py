@@ -28,7 +28,6 @@ class UpstreamAnswer:
         self.status = connection.status
         self.repeated = connection.repeated
         self.headers: Mapping[str, str] = connection.headers
-        self.chunked = connection.chunked
         self.content_type = connection.headers.get("content-type", "")
 
     async def __aenter__(self) -> Self:
@@ -55,14 +54,6 @@ class UpstreamAnswer:
         assert self._connection is not None
         try:
             await self._connection.pour(take, sip_s=sip_s)
-        except (SilenceError, WireError) as error:
-            raise _broken(error) from None
-
-    async def relay(self, write: Callable[[bytes], object]) -> bool:
-        """Gives a `chunked` body to `write` as it comes: see `Connection.relay`. Raises LandlineError."""
-        assert self._connection is not None
-        try:
-            return await self._connection.relay(write)
         except (SilenceError, WireError) as error:
             raise _broken(error) from None
 
@@ -111,10 +102,7 @@ class UpstreamClient:
         self._pool = Pool(connect_timeout_s=connect_timeout_s, silence_s=idle_timeout_s)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> UpstreamAnswer:
-        """Sends and waits for the headers of the answer. Raises LandlineError when there are none.
-
-        `relayed`: the body of the answer is for `relay`, and cannot be read in another way.
-        """
+        """Sends and waits for the headers of the answer. Raises LandlineError when there are none."""
         return await self.request("POST", url, body, headers)
 
     async def get(self, url: str, headers: Mapping[str, str], *, timeout_s: float) -> tuple[int, bytes]:
@@ -134,8 +122,7 @@ class UpstreamClient:
     async def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> UpstreamAnswer:
         """Sends any request and waits for the headers of its answer. Raises LandlineError when there are none."""
         try:
-            told = {**_IDENTITY, **headers}
-            address, connection = await self._pool.request(method, url, body, told)
+            address, connection = await self._pool.request(method, url, body, {**_IDENTITY, **headers})
         except SilenceError:
             raise _silent(url) from None
         except WireError as error:

@@ -17,8 +17,6 @@ HIGH_WATER = 256 * 1024  # bytes read ahead of the reader before the socket is l
 STALE_S = 1.0
 HEAD_LIMIT = 64 * 1024
 _FRAMING = ("content-length", "transfer-encoding")
-_FRAMED = b"HTTP/1.1 200 OK\r\nconnection: %b\r\ntransfer-encoding: chunked\r\n\r\n"
-_END = b"0\r\n\r\n"
 
 
 class WireError(Exception):
@@ -61,11 +59,6 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Callable[[bytes], bool] | None = None
         self._poured: asyncio.Future[None] | None = None
-        self.chunked = False
-        self._early: list[bytes] | None = None  # what has come, with its head, until somebody takes of its body
-        self._heads = 0
-        self._relay: Callable[[bytes], object] | None = None
-        self._at_end = False  # the last bytes that were relayed are the end mark, and nothing behind it
         self._last = 0.0
         self._sent_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -79,7 +72,6 @@ class Connection(asyncio.Protocol):
         self._head_done, self._head_size, self._error = False, 0, None
         self._full = self._held = False
         self._throttle()
-        self._early, self._heads = [], 0
         self._parser = httptools.HttpResponseParser(self)
         self._last = self._sent_at = self._loop.time()
         self._timer = self._loop.call_later(self._silence_s, self._look)
@@ -111,7 +103,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         self._pieces.clear()
-        self._size, self._early = 0, None
+        self._size = 0
 
     def abort(self) -> None:
         """Closes at once: what the server still sends is of no use."""
@@ -145,31 +137,6 @@ class Connection(asyncio.Protocol):
         finally:
             self._sink = None
 
-    async def relay(self, write: Callable[[bytes], object]) -> bool:
-        """Gives a `chunked` body as it comes to `write`, with its chunks' marks: only its end is looked for.
-
-        In place of reading it. Ends with the answer, or with the connection. Whether the end mark was the last that was
-        written: else what the client reads behind it is not known. Raises SilenceError, WireError.
-        """
-        early = b"".join(self._early or ()).lstrip(b"\r\n")
-        body = early.split(b"\r\n\r\n", self._heads)[-1]
-        self._pieces.clear()
-        self._early = None
-        self._poured = self._loop.create_future()
-        self._relay = write
-        if self._error is None:
-            self.complete = False
-            self._parser = httptools.HttpResponseParser(_Framing(self))
-            self._parser.feed_data(_FRAMED % self.headers.get("connection", "keep-alive").encode("latin-1"))
-            if body:
-                self.data_received(body)
-        try:
-            self._flow()
-            await self._poured
-        finally:
-            self._relay = None
-        return self._at_end
-
     def pause(self) -> None:
         """Leaves the socket alone until `resume`."""
         self._held = True
@@ -182,8 +149,6 @@ class Connection(asyncio.Protocol):
     def _flow(self) -> None:
         sink = self._sink
         if sink is None:
-            if self._relay is not None and (self._error is not None or self.complete or self.closed):
-                self._end_pour(self._error)
             self._wake()
             return
         over = sink(self._take()) if self._pieces else False
@@ -198,7 +163,7 @@ class Connection(asyncio.Protocol):
     def _take(self) -> bytes:
         body = b"".join(self._pieces)
         self._pieces.clear()
-        self._size, self._early = 0, None
+        self._size = 0
         if self._full:
             self._full = False
             self._throttle()
@@ -265,12 +230,7 @@ class Connection(asyncio.Protocol):
             self._flow()
             self.abort()
             return
-        if (relay := self._relay) is not None:
-            relay(data)
-            if self.complete:
-                self._at_end = data.endswith(_END)
-                self._end_pour(None)
-        elif (sink := self._sink) and len(self._pieces) == 1 and not (self._full or self.complete or self._sip_s):
+        if (sink := self._sink) and len(self._pieces) == 1 and not (self._full or self.complete or self._sip_s):
             # Of a stream, token by token: the short way.
             if sink(self._pieces.pop()):
                 self._end_pour(None)
@@ -279,8 +239,6 @@ class Connection(asyncio.Protocol):
 
     def _received(self, data: bytes) -> None:
         """What is done with a read that is not just a piece of a stream."""
-        if self._early is not None:
-            self._early.append(data)
         self._size += len(data)
         if self._size > HIGH_WATER and self._pieces:
             self._full = True
@@ -316,12 +274,9 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
-        self._heads += 1
         status = self._parser.get_status_code()
         if status >= 200:
             self.status, self._head_done = status, True
-            coding = self.headers.get("transfer-encoding", "").strip().lower()
-            self.chunked = coding == "chunked" and self._parser.get_http_version() == "1.1"
         else:
             self.headers = {}  # 100 Continue and its like announce another answer
 
@@ -330,11 +285,3 @@ class Connection(asyncio.Protocol):
             assert self._parser is not None
             self.complete = True
             self._keep_alive = self._parser.should_keep_alive()  # the parser knows it only here
-
-
-class _Framing:
-    """What is heard of an answer that is relayed: where it ends."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.on_message_begin = connection.on_message_begin
-        self.on_message_complete = connection.on_message_complete

@@ -1,4 +1,4 @@
-"""Answers that are forwarded as they come: clients that are slow or leave, backends that stop or say too much."""
+"""Answers that are forwarded as they come: clients that are slow or leave, backends that stop."""
 
 from __future__ import annotations
 
