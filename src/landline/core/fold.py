@@ -20,7 +20,7 @@ from landline.core.events import (
 )
 from landline.core.model import Block, StopReason, Text, Thinking, ToolUse, Usage
 
-JOINED = 256  # tokens
+JOINED = 60  # tokens: longer lists are moved in memory as they grow
 
 
 class Answer(Struct, frozen=True):
@@ -123,10 +123,13 @@ class Kept(Tally):
 
     def push(self, events: list[Event]) -> None:
         first, last = events[0], events[-1]
-        deltas = type(first) is BlockDelta and type(last) is BlockDelta and first.index == last.index
-        if deltas and len(self._words) < JOINED:  # nearly always
-            self._words += [event.text for event in cast("list[BlockDelta]", events)]
-            return
+        if type(first) is BlockDelta and len(self._words) < JOINED:  # nearly always
+            if first is last:
+                self._words.append(first.text)
+                return
+            if type(last) is BlockDelta and first.index == last.index:
+                self._words += [event.text for event in cast("list[BlockDelta]", events)]
+                return
         super().push(events)
         words, self._words = "".join(self._words), []
         if self._fold is None:

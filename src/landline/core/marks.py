@@ -37,6 +37,13 @@ class Marks:
                 return self.search(text)
         return None
 
+    def until(self, text: str) -> int | None:
+        """How much of the text may leave; behind it, a mark may have begun. None: one stands in the text."""
+        found = self.look(text)
+        if found is None:
+            return len(text)
+        return found.start() if text[found.start() :] in self.unfinished else None
+
     def begun(self, text: str) -> int:
         """How many characters at the end of the text may be the beginning of a mark."""
         if self._first(text, max(0, len(text) - self._longest)) is None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 FRAME_LIMIT = 16 * 1024 * 1024  # bytes of one event; a peer that sends more is not speaking the protocol
 
+LF, CR = 10, 13  # a byte is looked for by its number: by its text, Python fails once within itself before it looks
 _DATA = (b"data", b"\xef\xbb\xbfdata")  # the second behind a byte order mark, which may open the stream
 
 
@@ -35,16 +36,17 @@ class SSEDecoder:
 
         None: not such a read, and to be fed.
         """
-        if self._rest or self._pieces or data[:6] != b"data: " or data[-1] != 10 or b"\r" in data:
+        if self._rest or self._pieces or data[:6] != b"data: " or data[-2:] != b"\n\n":
             return None
-        return data[6:-2] if data.find(b"\n") == len(data) - 2 else None
+        line = data[6:-2]
+        return None if LF in line or CR in line else line
 
     def feed(self, data: bytes) -> list[Frame]:
         """Complete events in `data` and what was kept. Raises FrameTooLarge."""
         if self._pieces:
             return self._feed_long(data)
         buffer = self._rest + data if self._rest else data
-        if b"\r" in buffer:
+        if CR in buffer:
             return self._feed_any_line_end(buffer)
         blocks = buffer.split(b"\n\n")
         self._rest = blocks.pop()
@@ -67,7 +69,7 @@ class SSEDecoder:
             self._pieces, self._size, self._rest = [self._rest], len(self._rest), b""
 
     def _feed_long(self, data: bytes) -> list[Frame]:
-        ends = b"\n\n" in self._pieces[-1][-1:] + data or b"\r" in data
+        ends = b"\n\n" in self._pieces[-1][-1:] + data or CR in data
         self._pieces.append(data)
         self._size += len(data)
         if self._size > FRAME_LIMIT:
@@ -92,7 +94,7 @@ def _frames(blocks: list[bytes]) -> list[Frame]:
     """Events that carry data. Nearly all are one `data: ` line, so that is looked for first."""
     frames: list[Frame] = []
     for block in blocks:
-        if block[:6] == b"data: " and b"\n" not in block:
+        if block[:6] == b"data: " and LF not in block:
             frames.append(Frame(b"", block[6:]))
         elif parsed := _parse(block):
             frames.append(parsed)

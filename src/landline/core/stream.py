@@ -9,10 +9,12 @@ from typing import ClassVar, Protocol, cast
 from msgspec import Struct
 
 from landline.core.events import BlockDelta, BlockKind, BlockStart, Event
+from landline.core.marks import Marks
 from landline.errors import LandlineError
 
 LONG_RUN = 8  # deltas of one block in one read
-LOOKED_AT_LATEST = 4_000  # characters that leave unseen
+LOOKED_AT_LATEST = 1_000  # characters that leave unseen
+NO_MARKS = Marks(())
 
 
 class StreamDecoder(Protocol):
@@ -42,10 +44,10 @@ class Transform(Protocol):
 
 
 class Patience(Struct, frozen=True):
-    """So many characters, as long as none of them is among `but`."""
+    """So many characters, as long as no mark stands in them. What may be the beginning of one is held back."""
 
     characters: int = LOOKED_AT_LATEST
-    but: tuple[str, ...] = ()
+    marks: Marks = NO_MARKS
 
 
 class Watcher(Protocol):
@@ -60,7 +62,10 @@ class Watcher(Protocol):
         ...
 
     def patience(self) -> Patience | None:
-        """What of the words to come it need not see before they leave; they are shown later. None: it wants all."""
+        """What of the words to come it need not see before they leave; they are shown later. None: it wants all.
+
+        Only one of the watchers of an answer may look for marks.
+        """
         ...
 
 
@@ -92,7 +97,8 @@ class Pipeline:
         self._in_words = False  # the open block is text or thinking
         self._unseen: list[str] = []  # words of it that left before they were shown
         self._room = 0  # characters that still may
-        self._seen_first: tuple[str, ...] = ()  # characters that may not
+        self._marks = NO_MARKS  # may not
+        self._held: BlockDelta | None = None  # words behind them, that may be the beginning of a mark
 
     def feed(self, data: bytes) -> list[Event]:
         return self._through(self._decoder.feed(data))
@@ -107,17 +113,33 @@ class Pipeline:
         if type(first) is not BlockDelta or type(last) is not BlockDelta or first.index != last.index:
             return self._mixed(events)
         text = first.text if len(events) == 1 else _text(events)
+        if self._held is not None:
+            return self._near_mark(self._held.text + text, first.index)
         if len(text) <= self._room:
-            for character in self._seen_first:
+            for character in self._marks.firsts:
                 if character in text:
-                    break
-            else:  # nearly always
-                self._unseen.append(text)
-                self._room -= len(text)
-                return events
+                    return self._near_mark(text, first.index)
+            self._unseen.append(text)  # nearly always
+            self._room -= len(text)
+            return events
         if not self._in_words:
             return self._push(events, 0)
         return self._watched(events, text)
+
+    def _near_mark(self, text: str, index: int) -> list[Event]:
+        """Words in which a mark may stand, or begin: what cannot be one leaves as other words do."""
+        self._held = None
+        until = self._marks.until(text) if len(text) <= self._room else None
+        if until is None:
+            return self._watched([BlockDelta(index, text)], text)
+        if until < len(text):
+            self._held = BlockDelta(index, text[until:])
+            if until == 0:
+                return []
+            text = text[:until]
+        self._unseen.append(text)
+        self._room -= len(text)
+        return [BlockDelta(index, text)]
 
     def _watched(self, events: list[Event], text: str) -> list[Event]:
         """Words of the open block, shown to those who read them."""
@@ -134,13 +156,14 @@ class Pipeline:
         return events if text is said else [BlockDelta(index, text)]
 
     def _be_patient(self) -> None:
-        room, seen_first = LOOKED_AT_LATEST, ()
+        room, marks = LOOKED_AT_LATEST, NO_MARKS
         for _, watcher in self._readers:
             patience = watcher.patience() if watcher is not None else None
             if patience is None:
                 return
-            room, seen_first = min(room, patience.characters), seen_first + patience.but
-        self._room, self._seen_first = room, seen_first
+            room = min(room, patience.characters)
+            marks = marks if patience.marks is NO_MARKS else patience.marks
+        self._room, self._marks = room, marks
 
     def _show(self) -> None:
         """What left unseen. Nobody minds it, or holds any of it back: that was asked before."""
@@ -168,6 +191,8 @@ class Pipeline:
 
     def _push(self, events: list[Event], first: int) -> list[Event]:
         self._show()
+        if self._held is not None:
+            events, self._held = [self._held, *events], None
         for transform in self._transforms[first:]:
             if not events:
                 break  # held back

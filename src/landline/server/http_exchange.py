@@ -13,6 +13,7 @@ READ_AHEAD = 1024 * 1024  # bytes of a body kept before its reader is woken, and
 
 Message = MutableMapping[str, Any]
 _PHRASES = {**{status.value: status.phrase for status in http.HTTPStatus}, 529: "Overloaded"}
+_SIZES = [b"%x\r\n" % size for size in range(1024)]  # before a chunk of that many bytes
 STATUS_LINES = {status: f"HTTP/1.1 {status} {phrase}\r\n".encode() for status, phrase in _PHRASES.items()}
 
 
@@ -163,7 +164,8 @@ class HttpExchange:
             data = b""
         elif self._chunked:
             if data:
-                data = b"%x\r\n%b\r\n" % (len(data), data)
+                size = len(data)
+                data = b"".join((_SIZES[size] if size < len(_SIZES) else b"%x\r\n" % size, data, b"\r\n"))
             if last:
                 data += b"0\r\n\r\n"
         if self._head:

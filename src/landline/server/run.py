@@ -76,7 +76,7 @@ def _build_settled(settings: Settings) -> Frame:
     app = build_app(settings)
     _keep_freed_memory()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(50_000, 20, 50)
     return app
 
 

@@ -28,7 +28,7 @@ class Recovery:
     ) -> None:
         self._make = make
         self._marks = marks
-        self._patience = Patience(but=marks.firsts)
+        self._patience = Patience(marks=marks)
         self._alone = alone
         self._inner: tuple[Transform, ...] = () if asleep else make()
         self._asleep = asleep
@@ -55,15 +55,11 @@ class Recovery:
             return text if all(one.passes(text) for one in self._inner) else None  # type: ignore[attr-defined]
         if not self._said:
             return None
-        text = self._held + text if self._held else text
-        mark = self._marks.look(text)
-        if mark is None:
-            self._held = ""
-        elif (held := text[mark.start() :]) in self._marks.unfinished:
-            self._held = held
-            text = text[: mark.start()]
-        else:
+        text = self._held + text
+        at = self._marks.until(text)
+        if at is None:
             return None
+        text, self._held = text[:at], text[at:]
         if self._said != "x" or "\n" in text:
             self._remember(text)
         return text
@@ -84,9 +80,8 @@ class Recovery:
     def _harmless(self, delta: BlockDelta, out: list[Event]) -> bool:
         """At the beginning of a block also white space is not, and what bare JSON begins with: a call may be all."""
         text = self._held + delta.text
-        mark = self._marks.look(text)
-        at = len(text) if mark is None else mark.start()
-        if mark is not None and text[at:] not in self._marks.unfinished:
+        at = self._marks.until(text)
+        if at is None:
             return False
         if not self._said:
             if (begins := text.lstrip()[:1]) == "" or begins in self._alone:

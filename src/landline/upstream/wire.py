@@ -8,6 +8,7 @@ is the end of the answer, framed well or not: whether an answer is complete is f
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -46,7 +47,7 @@ class Connection(asyncio.Protocol):
         self._silence_s = silence_s
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
-        self._pieces: list[bytes] = []  # of the body, read and not taken
+        self._pieces: deque[bytes] = deque()  # of the body, read and not taken
         self.on_body = self._pieces.append  # called by the parser: a method of ours would cost as much as the rest
         self._size = 0  # bytes of the reads that brought them
         self._full = False  # more was read ahead than anybody has taken

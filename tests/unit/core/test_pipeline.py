@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import pytest
 
-from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, Event, ResponseStart
+from landline.core.events import BlockDelta, BlockKind, BlockStart, BlockStop, Event, ResponseError, ResponseStart
+from landline.core.marks import Marks
 from landline.core.stream import Patience, Pipeline
 
 
@@ -41,14 +42,14 @@ class WatchingText(Watching):
 
 
 class Patient(WatchingText):
-    """Wants to see words that hold a star before they leave, and all within ten characters."""
+    """Wants to see words that hold two stars before they leave, and all within ten characters."""
 
     def leaves(self, text: str) -> str | None:
         self.seen.append([BlockDelta(0, text)])
         return text
 
     def patience(self) -> Patience:
-        return Patience(10, ("*",))
+        return Patience(10, Marks(["**"]))
 
 
 class Holding(Watching):
@@ -99,7 +100,7 @@ def said(watching: Watching) -> list[str]:
 @pytest.mark.parametrize(
     ("texts", "shown"),
     [
-        (["b", "c", "d", "*", "e"], ["a", "b", "cd", "*"]),
+        (["b", "c", "d", "**", "e"], ["a", "b", "cd", "**"]),
         (["b", "123456789", "0", "e", "f"], ["a", "b", "1234567890", "e"]),
         (["b", "12345678901", "e"], ["a", "b", "12345678901"]),
     ],
@@ -124,3 +125,28 @@ def test_patience_ends_with_the_block_also_within_one_read() -> None:
     pipeline = Pipeline(Scripted(*batches), (watching,))
     assert [pipeline.feed(b""), pipeline.feed(b"")] == batches
     assert said(watching) == ["a", "b" * 9, "c", "c" * 8, "{", "}"]
+
+
+def test_what_may_begin_a_mark_waits_for_the_next_words_and_nobody_is_asked() -> None:
+    watching = Patient()
+    pipeline = Pipeline(
+        Scripted(opened(BlockKind.TEXT), *words("b", "c*", "d", "*", "e*", "*"), [BlockStop(0)]), (watching,)
+    )
+    left = [pipeline.feed(b"") for _ in range(8)][2:]
+    assert left == [*words("c", "*d"), [], *words("*e", "**"), [BlockStop(0)]]
+    assert said(watching) == ["a", "b", "c*d*e", "**"]
+
+
+@pytest.mark.parametrize("after", [BlockStop(0), ResponseError("broke")])
+def test_what_was_held_leaves_before_whatever_is_no_words(after: Event) -> None:
+    watching = Patient()
+    pipeline = Pipeline(Scripted(opened(BlockKind.TEXT), *words("b", "*"), [after]), (watching,))
+    assert [pipeline.feed(b"") for _ in range(4)][2:] == [[], [BlockDelta(0, "*"), after]]
+    assert said(watching) == ["a", "b", "*"]
+
+
+def test_more_than_may_leave_unseen_is_shown_with_what_was_held() -> None:
+    watching = Patient()
+    pipeline = Pipeline(Scripted(opened(BlockKind.TEXT), *words("b", "c*", "1234567890", "d")), (watching,))
+    assert [pipeline.feed(b"") for _ in range(5)][2:] == words("c", "*1234567890", "d")
+    assert said(watching) == ["a", "b", "c", "*1234567890"]

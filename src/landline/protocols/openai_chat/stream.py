@@ -51,11 +51,16 @@ class ChatStreamDecoder:
         if self.over:
             return []
         only = self._sse.only(data)
+        chunk = None if only is None else _read(only)
+        if chunk is not None and (words := self._words(chunk)) is not None:
+            return [words]  # nearly always
         try:
             if only is None:
                 self._frames(self._sse.feed(data))
+            elif chunk is None:
+                self._frame(Frame(b"", only))
             else:
-                self._only(only)
+                self._other(chunk)
         except (FrameTooLarge, CallTooLarge) as error:
             self._fail(ResponseError(f"The backend sent {error}."))
         return self._take()
@@ -81,27 +86,26 @@ class ChatStreamDecoder:
         out, self._blocks.out = self._blocks.out, []
         return out
 
-    def _only(self, data: bytes) -> None:
-        """The data of an event that came alone and has no name."""
-        try:
-            chunk = _read_chunk(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self._frame(Frame(b"", data))
-        else:
-            self._piece(chunk)
-
     def _words(self, chunk: Chunk) -> BlockDelta | None:
         """What the chunk says, where that is nothing but words of the open block."""
-        if chunk.error is not None or chunk.object == "error" or not chunk.choices:
+        if self._finish is not None or chunk.error is not None or chunk.object == "error" or not chunk.choices:
             return None
         choice = chunk.choices[0]
         delta = choice.delta
         if delta is None or delta.tool_calls or choice.finish_reason:
             return None
         thought, text = delta.reasoning or delta.reasoning_content, delta.content
-        if not thought and isinstance(text, str) and BROKEN_CHARACTER not in text:
-            return self._blocks.more(BlockKind.TEXT, text) if text else None
-        return self._blocks.more(BlockKind.THINKING, thought) if thought and not text else None
+        if thought:
+            words = None if text else self._blocks.more(BlockKind.THINKING, thought)
+        elif text and isinstance(text, str) and BROKEN_CHARACTER not in text:
+            words = self._blocks.more(BlockKind.TEXT, text)
+        else:
+            return None
+        if words is not None:
+            self._deltas += 1
+            if chunk.usage is not None:
+                self._usage = _usage(chunk.usage, self._usage or Usage())
+        return words
 
     def _frame(self, frame: Frame) -> None:
         data = frame.data
@@ -110,10 +114,7 @@ class ChatStreamDecoder:
             return
         if frame.event == b"ping" or not data:
             return
-        try:
-            chunk = _read_chunk(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            chunk = _read_tolerant(data, self._notes)
+        chunk = _read(data) or _read_tolerant(data, self._notes)
         if chunk is None:
             self._fail(ResponseError("The backend sent something that is not a chat-completions chunk."))
         elif frame.event == b"error":
@@ -122,13 +123,13 @@ class ChatStreamDecoder:
             self._piece(chunk)
 
     def _piece(self, chunk: Chunk) -> None:
-        words = self._words(chunk) if self._finish is None else None
-        if words is not None:  # nearly always
-            self._deltas += 1
+        if (words := self._words(chunk)) is not None:
             self._blocks.out.append(words)
-            if chunk.usage is not None:
-                self._usage = _usage(chunk.usage, self._usage or Usage())
-        elif chunk.error is not None or chunk.object == "error":
+        else:
+            self._other(chunk)
+
+    def _other(self, chunk: Chunk) -> None:
+        if chunk.error is not None or chunk.object == "error":
             self._fail(_told_error(chunk))
         else:
             self._chunk(chunk)
@@ -242,12 +243,19 @@ class ChatStreamDecoder:
             )
 
 
+def _read(data: bytes) -> Chunk | None:
+    """None: it is no chunk, or has broken characters."""
+    try:
+        return _read_chunk(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def _read_tolerant(data: bytes, notes: Notes) -> Chunk | None:
     """A chunk with broken characters (half a surrogate pair, bytes that are not UTF-8), with U+FFFD in their place."""
     whole = without_half_surrogates(data.decode("utf-8", "replace").encode())
-    try:
-        chunk = _read_chunk(whole)
-    except (msgspec.MsgspecError, RecursionError):
+    chunk = _read(whole)
+    if chunk is None:
         return None
     notes.repaired("broken characters of the backend replaced by U+FFFD")
     return chunk
