@@ -31,6 +31,13 @@ class ClientSide(Protocol):
         """Part of the body. False: the client does not keep up; wait with the rest (see `when_drained`)."""
         ...
 
+    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], bool]:
+        """The shortest way for the parts of a body, behind `begin`: a function that writes one, and returns False.
+
+        `pause` is called when the client does not keep up, or has left; `resume` when more can be written.
+        """
+        ...
+
     def cut(self) -> None:
         """Ends the connection in the middle of the answer: the client must see that it is not whole."""
         ...

@@ -69,6 +69,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiting: deque[HttpExchange] = deque()
         self.keeps_up = True  # whether the client reads what is written
         self._drained: asyncio.Future[None] | None = None  # set while it does not
+        self._source: tuple[Callable[[], None], Callable[[], None]] | None = None  # stops and starts what is relayed
         self._timer: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None  # runs while the client reads too slowly
         self._closing = False
@@ -87,6 +88,9 @@ class Connection(asyncio.BufferedProtocol):
         self._state.connections.discard(self)  # type: ignore[arg-type]
         self.transport = None
         self._stop_timer()
+        source, self._source = self._source, None
+        if source is not None:
+            source[0]()
         self.resume_writing()
         self._waiting.clear()
         for exchange in {self._running, self._reading} - {None}:
@@ -122,6 +126,8 @@ class Connection(asyncio.BufferedProtocol):
         self.keeps_up = False
         self._drained = self._loop.create_future()
         self._stall = self._loop.call_later(STALL_S, self.abort)
+        if self._source is not None:
+            self._source[0]()
 
     def resume_writing(self) -> None:
         self.keeps_up = True
@@ -131,6 +137,8 @@ class Connection(asyncio.BufferedProtocol):
             self._stall = None
         if drained is not None and not drained.done():
             drained.set_result(None)
+        if self._source is not None:
+            self._source[1]()
 
     # ---------------------------------------------------------------------------------------- httptools
 
@@ -198,6 +206,15 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._drained.add_done_callback(lambda _: function())
 
+    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], object]:
+        """What writes to the client, with nothing between; `pause` and `resume` are called while the exchange runs."""
+        if self.transport is None:
+            return lambda _: None
+        self._source = pause, resume
+        if not self.keeps_up:
+            pause()
+        return self.transport.write
+
     async def drained(self) -> None:
         if self._drained is not None:
             await asyncio.shield(self._drained)
@@ -221,6 +238,7 @@ class Connection(asyncio.BufferedProtocol):
     def answered(self, *, keep_alive: bool) -> None:
         """The running exchange has written all of its answer."""
         self._state.total_requests += 1
+        self._source = None
         exchange, self._running = self._running, None
         unread = exchange is not None and exchange is self._reading
         if unread:

@@ -18,6 +18,8 @@ from landline.server.asgi import ClientSide, Header
 
 Answer = TypeVar("Answer")
 
+LOOKS = 8  # how often in the time that the client may wait it is looked whether something was written
+
 
 class Delivery:
     """One per streamed answer. All writes go through it."""
@@ -42,7 +44,8 @@ class Delivery:
         self._on_open = on_open
         self._on_first: Callable[[], None] | None = on_first
         self._loop = asyncio.get_running_loop()
-        self._last = 0.0  # when something was written
+        self._wrote = False  # since the last look: noting the time costs more, where it is done for each token
+        self._quiet = 0  # looks in a row that found nothing
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -83,14 +86,13 @@ class Delivery:
             self._on_first = None
         if not self.opened:
             self._open()
-        self._last = self._loop.time()
+        self._wrote = True
         return self._client.write(data, last=last)
 
     def _beat(self) -> None:
         """A sign of life, which is no word of the answer; opens it as well."""
         if not self.opened:
             self._open()
-        self._last = self._loop.time()
         self._client.write(self._encoder.heartbeat())
 
     def fail(self, error: LandlineError, exchange: Exchange) -> None:
@@ -117,8 +119,7 @@ class Delivery:
         headers = self._on_open()
         if self._timer is not None:
             self._timer.cancel()
-        self._last = self._loop.time()
-        self._timer = self._loop.call_later(self._heartbeat_s, self._look)
+        self._look_later()
         self._client.begin(200, headers)
 
     async def _open_undecided(self, decide: Callable[[], Awaitable[object]]) -> None:
@@ -134,9 +135,13 @@ class Delivery:
             self._beat()
 
     def _look(self) -> None:
-        """The timer: beats after a silence, else looks again when the silence would be long enough."""
-        silent_s = self._loop.time() - self._last
-        if silent_s >= self._heartbeat_s:
+        """The timer: beats one look before the client would have waited for too long."""
+        self._quiet = 0 if self._wrote else self._quiet + 1
+        self._wrote = False
+        if self._quiet == LOOKS - 1:
+            self._quiet = 0
             self._beat()
-            silent_s = 0.0
-        self._timer = self._loop.call_later(max(self._heartbeat_s - silent_s, 0.01), self._look)
+        self._look_later()
+
+    def _look_later(self) -> None:
+        self._timer = self._loop.call_later(self._heartbeat_s / LOOKS, self._look)

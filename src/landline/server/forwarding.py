@@ -107,14 +107,8 @@ async def _give_back(answer: UpstreamAnswer, call: Call) -> None:
     call.first_event()
     exchange.status = answer.status
 
-    def take(piece: bytes) -> bool:
-        if piece and not call.client.write(piece):
-            answer.pause()
-            call.client.when_drained(answer.resume)
-        return False
-
     try:
-        await answer.pour(take)
+        await answer.pour(call.client.relay(answer.pause, answer.resume))
     except LandlineError as error:
         exchange.error, exchange.error_logged = error.text, error.logged
     if answer.complete:

@@ -13,7 +13,8 @@ READ_AHEAD = 1024 * 1024  # bytes of a body kept before its reader is woken, and
 
 Message = MutableMapping[str, Any]
 _PHRASES = {**{status.value: status.phrase for status in http.HTTPStatus}, 529: "Overloaded"}
-_SIZES = [b"%x\r\n" % size for size in range(1024)]  # before a chunk of that many bytes
+FEW = 1024
+_SIZES = [b"%x\r\n" % size for size in range(FEW)]  # what stands before a chunk of so many bytes
 STATUS_LINES = {status: f"HTTP/1.1 {status} {phrase}\r\n".encode() for status, phrase in _PHRASES.items()}
 
 
@@ -37,6 +38,8 @@ class Carrier(Protocol):
     def keeps_up(self) -> bool: ...
 
     def when_drained(self, function: Callable[[], None]) -> None: ...
+
+    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], object]: ...
 
     async def drained(self) -> None: ...
 
@@ -165,7 +168,7 @@ class HttpExchange:
         elif self._chunked:
             if data:
                 size = len(data)
-                data = b"".join((_SIZES[size] if size < len(_SIZES) else b"%x\r\n" % size, data, b"\r\n"))
+                data = b"".join((_SIZES[size] if size < FEW else b"%x\r\n" % size, data, b"\r\n"))
             if last:
                 data += b"0\r\n\r\n"
         if self._head:
@@ -176,6 +179,20 @@ class HttpExchange:
         if last:
             connection.answered(keep_alive=self._keep_alive)
         return connection.keeps_up
+
+    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], bool]:
+        send = self._connection.relay(pause, resume)
+        if self._bodiless or not self._chunked:
+            return lambda data: not self.write(data) and False
+        send(self._head)
+        self._head = b""
+
+        def write(data: bytes) -> bool:
+            if size := len(data):
+                send(b"".join((_SIZES[size] if size < FEW else b"%x\r\n" % size, data, b"\r\n")))
+            return False
+
+        return write
 
     def begin(self, status: int, headers: Iterable[Header]) -> None:
         if self._started:

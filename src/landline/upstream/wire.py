@@ -16,6 +16,7 @@ import httptools
 
 HIGH_WATER = 256 * 1024  # bytes read ahead of the reader before the socket is left alone
 STALE_S = 1.0
+LOOKS = 8  # how often in the time that a server may be silent it is looked whether it was
 HEAD_LIMIT = 64 * 1024
 _FRAMING = ("content-length", "transfer-encoding")
 
@@ -60,7 +61,8 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Callable[[bytes], bool] | None = None
         self._poured: asyncio.Future[None] | None = None
-        self._last = 0.0
+        self._heard = False  # since the last look: noting the time costs more, where it is done for each token
+        self._quiet = 0  # looks in a row that found nothing
         self._sent_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -74,8 +76,9 @@ class Connection(asyncio.Protocol):
         self._full = self._held = False
         self._throttle()
         self._parser = httptools.HttpResponseParser(self)
-        self._last = self._sent_at = self._loop.time()
-        self._timer = self._loop.call_later(self._silence_s, self._look)
+        self._sent_at = self._loop.time()
+        self._heard, self._quiet = False, 0
+        self._timer = self._loop.call_later(self._silence_s / LOOKS, self._look)
         if body:
             self._transport.writelines((head, body))
         else:
@@ -192,14 +195,15 @@ class Connection(asyncio.Protocol):
             waiter.set_result(None)
 
     def _look(self) -> None:
-        """The timer: has the server been silent for too long? One timer a request, none a read."""
-        silent_s = self._loop.time() - self._last
-        if silent_s >= self._silence_s and not self._stopped:
+        """The timer: has the server been silent for too long? By one look more, at most."""
+        self._quiet = 0 if self._heard or self._stopped else self._quiet + 1
+        self._heard = False
+        if self._quiet < LOOKS:
+            self._timer = self._loop.call_later(self._silence_s / LOOKS, self._look)
+        else:
             self._error = SilenceError()
             self._timer = None
             self._flow()
-        else:
-            self._timer = self._loop.call_later(max(self._silence_s - silent_s, 0.05), self._look)
 
     def _throttle(self) -> None:
         """Stops or starts reading the socket, as those who asked for it together want it."""
@@ -210,7 +214,7 @@ class Connection(asyncio.Protocol):
         if stop:
             self._transport.pause_reading()
         else:
-            self._last = self._loop.time()
+            self._heard = True
             self._transport.resume_reading()
 
     # ---------------------------------------------------------------------------------------- asyncio.Protocol
@@ -223,7 +227,7 @@ class Connection(asyncio.Protocol):
         if parser is None or self.complete:  # bytes that nobody asked for
             self.abort()
             return
-        self._last = self._loop.time()
+        self._heard = True
         try:
             parser.feed_data(data)
         except httptools.HttpParserError as error:

@@ -21,6 +21,7 @@ from landline.protocols.openai_chat.wire import Choice, Chunk, ChunkUsage, Conte
 
 _read_chunk = msgspec.json.Decoder(Chunk).decode
 
+_TEXT, _THINKING = BlockKind.TEXT, BlockKind.THINKING  # Python 3.11 is slow at finding the members of an enumeration
 CUT = "The backend's stream ended before the answer was complete."
 BROKEN_CHARACTER = "\ufffd"
 
@@ -96,9 +97,9 @@ class ChatStreamDecoder:
             return None
         thought, text = delta.reasoning or delta.reasoning_content, delta.content
         if thought:
-            words = None if text else self._blocks.more(BlockKind.THINKING, thought)
+            words = None if text else self._blocks.more(_THINKING, thought)
         elif text and isinstance(text, str) and BROKEN_CHARACTER not in text:
-            words = self._blocks.more(BlockKind.TEXT, text)
+            words = self._blocks.more(_TEXT, text)
         else:
             return None
         if words is not None:
