@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 from landline.core import growing
 from landline.core import shelf as shelf_module
 from landline.core.exchange import Notes
-from landline.core.model import Conversation
 from landline.errors import LandlineError
 from landline.protocols.anthropic_messages.known import Known
 from landline.protocols.anthropic_messages.request import decode_request
+from landline.protocols.openai_chat_in.known import Known as ChatKnown
+from landline.protocols.openai_chat_in.request import decode_request as decode_chat
 
 LISTS: tuple[Any, ...] = (
     [{"name": "Bash", "description": "runs", "input_schema": {"type": "object"}}],
@@ -42,6 +44,8 @@ SAID: tuple[Any, ...] = (
     {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": "s"}]},
     {"role": "user", "content": [{"type": "hologram"}]},
     {"role": "system", "content": "hi, there]"},
+    {"role": "tool", "tool_call_id": "c", "content": "result"},
+    {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{"}}]},
     {"content": "of nobody"},
 )
 
@@ -81,20 +85,29 @@ def spoiled(draw: st.DrawFn, body: bytes) -> bytes:
     return body[:at] + draw(st.sampled_from([b"", b'"', b"]", b",", b"\\", b"\xff"])) + body[at + length :]
 
 
+def read_messages(body: bytes, known: Known | None, notes: Notes) -> object:
+    return decode_request(body, notes, known=known)[1]
+
+
+def read_chat(body: bytes, known: ChatKnown | None, notes: Notes) -> object:
+    return decode_chat(body, notes, known=known)
+
+
 @given(data=st.data())
 def test_a_request_reads_alike_whatever_came_before(data: st.DataObject) -> None:
-    shelf = Known(secret="s3")
+    read, known = data.draw(st.sampled_from([(read_messages, Known), (read_chat, ChatKnown)]))
+    shelf = known(secret="s3")
     for before in data.draw(st.lists(bodies(), min_size=1, max_size=3)):
-        read(before, shelf)
+        told(read, before, shelf)
     body = data.draw(st.one_of(bodies(), bodies().flatmap(spoiled), st.just(before).flatmap(spoiled)))
-    event(f"tools {'lifted' if shelf.tools.lifted(body) else 'parsed'}")
-    event(f"messages {'lifted' if shelf.messages.lifted(body) else 'parsed'}")
-    assert read(body, shelf) == read(body, Known())
+    event(f"{read.__name__}: messages {'lifted' if shelf.messages.lifted(body) else 'parsed'}")
+    event(f"{read.__name__}: tools {'lifted' if shelf.tools.lifted(body) else 'parsed'}")
+    assert told(read, body, shelf) == told(read, body, None)
 
 
-def read(body: bytes, shelf: Known) -> tuple[Conversation | str, Notes]:
+def told(read: Callable[[bytes, Any, Notes], object], body: bytes, known: object) -> tuple[object, Notes]:
     notes = Notes()
     try:
-        return decode_request(body, notes, known=shelf)[1], notes
+        return read(body, known, notes), notes
     except LandlineError as error:
         return error.text, notes

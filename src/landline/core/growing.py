@@ -7,13 +7,18 @@ nobody else can write. Who parses that element back, as the first of the list, k
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left
 from collections import deque
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
 
-from msgspec import Raw
+from msgspec import MsgspecError, Raw
+
+from landline.core.exchange import Notes
 
 Found = TypeVar("Found")
+Written = TypeVar("Written")
 
 LISTS = 16  # kept at a time: sessions and their subagents
 LARGEST_BYTES = 2 * 1024 * 1024  # of one list
@@ -116,3 +121,33 @@ def _grown(
         return None
     start = lifted.grown.ends[lifted.count - 1] + len(comma) if lifted is not None else 0
     return Grown(written, at, ends, found) if comma.join(behind) == written[start:] else None
+
+
+class Growing(NamedTuple, Generic[Found]):
+    """The list of one request: it stands in `rest`, behind what was lifted out of `body`."""
+
+    lists: GrowingLists[Found]
+    body: bytes
+    rest: bytes
+    lifted: Lifted[Found] | None
+
+    def read(
+        self,
+        written: list[Written],
+        notes: Notes,
+        *,
+        one: Callable[[int, Written, Notes], Found],
+        raw: Callable[[bytes], list[Raw]],
+    ) -> tuple[Found, ...]:
+        """All elements, by `one` for each that is not known, and keeps them. `raw` gives those in `rest` as written."""
+        lifted, own = self.lifted, Notes()
+        found: tuple[Found, ...] = () if lifted is None else lifted.found
+        behind = written if lifted is None else written[1:]
+        try:
+            elements = (*found, *[one(len(found) + at, element, own) for at, element in enumerate(behind)])
+        finally:
+            notes.add(own)
+        if self.lists.lifts and own == Notes():  # else read again the next time: what is known tells nothing
+            with contextlib.suppress(MsgspecError, UnicodeDecodeError):  # it was repaired to be read
+                self.lists.learn(self.body, raw(self.rest)[-len(behind) :] if behind else [], elements, lifted)
+        return elements

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
+
 from landline.core.exchange import Exchange
 from landline.core.fold import Answer
 from landline.core.model import Conversation
 from landline.errors import LandlineError
 from landline.policy.forwarding import Forwarding, goes_verbatim
 from landline.policy.identity import session_name
+from landline.protocols.openai_chat_in.known import Known
 from landline.protocols.openai_chat_in.request import ChatRequest, note_unknown, written_as_responses
 from landline.protocols.openai_chat_in.request import decode_request as decode_chat
-from landline.protocols.openai_chat_in.request import tool_shelf as chat_shelf
 from landline.protocols.openai_chat_in.stream import ChatEncoder, ChatHead, encode_completion
+from landline.protocols.openai_client.reading import members_of
 from landline.protocols.openai_client.tools import Toolset
 from landline.protocols.openai_responses.request import decode_request as decode_responses
 from landline.protocols.openai_responses.request import tool_shelf as responses_shelf
@@ -44,13 +47,16 @@ class ChatInbound:
     """OpenAI chat completions. What needs nothing of ours is forwarded as it is."""
 
     def __init__(self) -> None:
-        self._shelf = chat_shelf()
+        self._known = Known(secret=secrets.token_hex(16))
         self._responses_shelf = responses_shelf()
 
     async def understood(self, body: bytes, exchange: Exchange, line: Line) -> Asked | Verbatim:
-        if written_as_responses(body):
+        try:
+            request = decode_chat(body, exchange.notes, known=self._known)
+        except LandlineError:
+            if not written_as_responses(body):
+                raise
             return await self._understood_as_responses(body, exchange, line)
-        request = decode_chat(body, exchange.notes, shelf=self._shelf)
         exchange.session = exchange.session or session_name(request.session)
         conversation = await served(request.conversation, exchange, line)
         if self._goes_verbatim(request, conversation, exchange, line, size=len(body)):
@@ -91,4 +97,4 @@ def _forwarded(body: bytes, request: ChatRequest, conversation: Conversation) ->
         value: object = getattr(sent.sampling, name)
         if value is not None and value != getattr(asked.sampling, name):
             changed[name] = value
-    return with_members(body, request.members, changed)
+    return with_members(body, members_of(body), changed) if changed else body

@@ -26,6 +26,7 @@ from landline.server.frame import Frame
 from landline.server.journal import Journal
 from landline.server.line import Line
 
+EXIT_LOOK_S = 0.25  # an idle gateway shall sleep
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
 
 
@@ -149,6 +150,11 @@ async def serving(line: Line, sock: socket.socket) -> AsyncGenerator[None]:
 
 class _Foreground(uvicorn.Server):
     """A server that ends with exit code 0 when it is told to end; uvicorn's own raises the signal once more."""
+
+    async def main_loop(self) -> None:
+        """Waits for its end. uvicorn's own wakes up ten times a second for more than that, which nothing here needs."""
+        while not self.should_exit:
+            await asyncio.sleep(EXIT_LOOK_S)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:

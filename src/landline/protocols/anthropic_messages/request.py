@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from landline.core.exchange import Notes
-from landline.core.growing import Lifted
+from landline.core.growing import Growing
 from landline.core.json_text import without_half_surrogates
 from landline.core.model import (
     Conversation,
@@ -27,7 +27,6 @@ from landline.protocols.anthropic_messages.wire import (
     WireContent,
     WireElements,
     WireFormat,
-    WireMessage,
     WireRequest,
 )
 
@@ -102,39 +101,14 @@ def _decode(body: bytes, notes: Notes, known: Known) -> tuple[WireRequest, Conve
             wire = _requests.decode(rest)
             if (listed is None or wire.tools == known.tools.mark) and (told is None or known.stands_first(wire)):
                 toolset = _toolset(wire.tools, known.tools, rest) if listed is None else listed[1]
-                return wire, _conversation(wire, notes, toolset, _Messages(body, rest, known, told))
+                return wire, _conversation(wire, notes, toolset, Growing(known.messages, body, rest, told))
     wire = _wire(body, notes)
     toolset = _toolset(wire.tools, known.tools, body)
-    return wire, _conversation(wire, notes, toolset, _Messages(body, body, known, None))
+    return wire, _conversation(wire, notes, toolset, Growing(known.messages, body, body, None))
 
 
-class _Messages(NamedTuple):
-    """Where the messages of a request stand: in `rest`, behind those that were lifted out of `body`."""
-
-    body: bytes
-    rest: bytes
-    known: Known
-    lifted: Lifted[Message] | None
-
-    def read(self, written: list[WireMessage], notes: Notes) -> tuple[Message, ...]:
-        lifted, own = self.lifted, Notes()
-        found: tuple[Message, ...] = () if lifted is None else lifted.found
-        behind = written if lifted is None else written[1:]
-        try:
-            messages = (*found, *[read_message(len(found) + at, message, own) for at, message in enumerate(behind)])
-        finally:
-            notes.add(own)
-        if own == Notes():  # else they are read again the next time: what is known tells nothing
-            self._learn(messages, behind)
-        return messages
-
-    def _learn(self, messages: tuple[Message, ...], behind: list[WireMessage]) -> None:
-        raw: list[Raw] = []
-        if behind and self.known.messages.lifts:
-            with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):  # it was repaired to be read
-                raw = _elements.decode(self.rest).messages[-len(behind) :]
-        if len(raw) == len(behind):
-            self.known.messages.learn(self.body, raw, messages, self.lifted)
+def _as_written(rest: bytes) -> list[Raw]:
+    return _elements.decode(rest).messages
 
 
 def _wire(body: bytes, notes: Notes) -> WireRequest:
@@ -155,7 +129,7 @@ def _wire(body: bytes, notes: Notes) -> WireRequest:
         return _requests.decode(whole)
 
 
-def _conversation(wire: WireRequest, notes: Notes, toolset: Toolset, told: _Messages) -> Conversation:
+def _conversation(wire: WireRequest, notes: Notes, toolset: Toolset, told: Growing[Message]) -> Conversation:
     output = wire.output_config
     form = output.format if output else None
     for field in ("mcp_servers", "container"):
@@ -163,7 +137,7 @@ def _conversation(wire: WireRequest, notes: Notes, toolset: Toolset, told: _Mess
             notes.drop(field)
     for tool in toolset.dropped:
         notes.drop(tool)
-    messages = told.read(wire.messages, notes)
+    messages = told.read(wire.messages, notes, one=read_message, raw=_as_written)
     return Conversation(
         model=wire.model,
         system=_system(wire.system, notes),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from landline.core.exchange import Notes
+from landline.core.growing import Growing
 from landline.core.model import (
     NO_FURTHER,
     Block,
@@ -27,11 +29,12 @@ from landline.core.model import (
     ToolUse,
     holds_media,
 )
-from landline.core.shelf import Shelf
-from landline.protocols.openai_chat_in.tools import read_tools
+from landline.errors import LandlineError
+from landline.protocols.openai_chat_in.known import Element, Known
 from landline.protocols.openai_chat_in.wire import (
     WireCall,
     WireContent,
+    WireElements,
     WireFile,
     WireFormat,
     WireMessage,
@@ -52,6 +55,7 @@ from landline.protocols.openai_client.reading import (
 from landline.protocols.openai_client.tools import Toolset, chosen, custom_call, toolset_of
 
 _requests = msgspec.json.Decoder(WireRequest)
+_elements = msgspec.json.Decoder(WireElements)
 
 _KNOWN = frozenset(WireRequest.__struct_fields__)
 # What changes nothing of an answer here.
@@ -70,13 +74,10 @@ _kinds = msgspec.json.Decoder(_Kind)
 
 
 class ChatRequest(Struct, frozen=True):
-    """`members` are those of the body as they were written: what is forwarded verbatim is made of them."""
-
     conversation: Conversation
     toolset: Toolset
     session: str
     usage: bool  # the stream is to end with the usage
-    members: dict[str, Raw]
     unknown: tuple[str, ...]  # members that a conversation has no place for
 
 
@@ -92,26 +93,38 @@ def written_as_responses(body: bytes) -> bool:
     return without_messages and not isinstance(kind.input, UnsetType)
 
 
-def tool_shelf() -> Shelf[Toolset]:
-    return Shelf(read_tools)
-
-
-def decode_request(body: bytes, notes: Notes, *, shelf: Shelf[Toolset] | None = None) -> ChatRequest:
-    """Raises LandlineError (invalid_request)."""
-    wire, members = read_body(_requests, body, notes)
+def decode_request(body: bytes, notes: Notes, *, known: Known | None = None) -> ChatRequest:
+    """`known` remembers tools and messages from one request to the next. Raises LandlineError (invalid_request)."""
+    known = known or Known()
+    wire, members, told = _read(body, notes, known)
     check_model(wire.model)
     if not wire.messages:
         raise invalid("messages: at least one message is required.")
     if not isinstance(wire.functions, UnsetType) and bytes(wire.functions) not in (b"null", b"[]"):
         raise invalid("functions: this old form is not understood.", hint="Send `tools`.")
-    toolset = toolset_of(wire.tools, shelf or tool_shelf())
-    conversation = _conversation(wire, toolset, notes)
+    toolset = toolset_of(wire.tools, known.tools)
+    conversation = _conversation(wire, toolset, notes, told)
     unknown = sorted(name[:60] for name in members.keys() - _KNOWN - _ASIDE if bytes(members[name]) != b"null")
     if wire.n is not None and wire.n != 1:
         unknown.append("n")
     options = wire.stream_options
     usage = options is not None and options.include_usage is True
-    return ChatRequest(conversation, toolset, wire.prompt_cache_key or "", usage, members, tuple(unknown))
+    return ChatRequest(conversation, toolset, wire.prompt_cache_key or "", usage, tuple(unknown))
+
+
+def _read(body: bytes, notes: Notes, known: Known) -> tuple[WireRequest, dict[str, Raw], Growing[Element]]:
+    """The request without the messages that are known from before, its members, and where all its messages are."""
+    lifted = known.messages.lifted(body)
+    if lifted is not None:
+        with contextlib.suppress(LandlineError):  # which is told of the whole body
+            wire, members = read_body(_requests, lifted.body, Notes())
+            if known.stands_first(wire):
+                return wire, members, Growing(known.messages, body, lifted.body, lifted)
+    return *read_body(_requests, body, notes), Growing(known.messages, body, body, None)
+
+
+def _as_written(rest: bytes) -> list[Raw]:
+    return _elements.decode(rest).messages
 
 
 def note_unknown(request: ChatRequest, notes: Notes) -> None:
@@ -122,8 +135,8 @@ def note_unknown(request: ChatRequest, notes: Notes) -> None:
         notes.drop(name)
 
 
-def _conversation(wire: WireRequest, toolset: Toolset, notes: Notes) -> Conversation:
-    messages = _messages(wire.messages, notes)
+def _conversation(wire: WireRequest, toolset: Toolset, notes: Notes, told: Growing[Element]) -> Conversation:
+    messages = _messages(told.read(wire.messages, notes, one=_element, raw=_as_written))
     if not any(message.blocks for message in messages):
         raise invalid("messages: at least one message must have content.")
     stops = [wire.stop] if isinstance(wire.stop, str) else wire.stop or []
@@ -179,29 +192,35 @@ def _tool_choice(wire: WireRequest) -> ToolChoice | None:
     return chosen(mode or "auto", (), parallel=parallel)
 
 
-def _messages(written: list[WireMessage], notes: Notes) -> tuple[Message, ...]:
+def _messages(elements: tuple[Element, ...]) -> tuple[Message, ...]:
+    """Results that follow each other are one message."""
     out: list[Message] = []
-    results: list[Block] = []
-    for at, message in enumerate(written):
-        place = f"messages.{at}"
-        if message.role == "tool":
-            parts = _parts(message.content, f"{place}.content", notes)
-            results.append(ToolResult(message.tool_call_id, parts))
+    results: list[ToolResult] = []
+    for element in elements:
+        if isinstance(element, ToolResult):
+            results.append(element)
             continue
         if results:
             out.append(Message(Role.USER, tuple(results)))
             results = []
-        role = ROLES.get(message.role)
-        if role is None:
-            known = "user, assistant, tool, system or developer"
-            raise invalid(f"{place}.role: must be {known}, not {message.role[:60]!r}.")
-        blocks = _blocks(message.content, f"{place}.content", notes)
-        if role is Role.ASSISTANT:
-            blocks = (*_thoughts(message), *blocks, *_calls(message.tool_calls or [], notes))
-        out.append(Message(role, blocks))
+        out.append(element)
     if results:
         out.append(Message(Role.USER, tuple(results)))
     return tuple(out)
+
+
+def _element(at: int, message: WireMessage, notes: Notes) -> Element:
+    place = f"messages.{at}"
+    if message.role == "tool":
+        return ToolResult(message.tool_call_id, _parts(message.content, f"{place}.content", notes))
+    role = ROLES.get(message.role)
+    if role is None:
+        known = "user, assistant, tool, system or developer"
+        raise invalid(f"{place}.role: must be {known}, not {message.role[:60]!r}.")
+    blocks = _blocks(message.content, f"{place}.content", notes)
+    if role is Role.ASSISTANT:
+        blocks = (*_thoughts(message), *blocks, *_calls(message.tool_calls or [], notes))
+    return Message(role, blocks)
 
 
 def _blocks(content: WireContent, place: str, notes: Notes) -> tuple[Block, ...]:

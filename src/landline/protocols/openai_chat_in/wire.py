@@ -64,6 +64,12 @@ class WireMessage(Struct, frozen=True):
     tool_call_id: str = ""
 
 
+class WireElements(Struct, frozen=True):
+    """A request's messages as they are written."""
+
+    messages: list[Raw]
+
+
 class WireFunction(Struct, frozen=True):
     """A function, or a custom tool with the `format` of its text."""
 

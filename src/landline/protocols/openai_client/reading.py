@@ -41,6 +41,14 @@ def read_body(decoder: msgspec.json.Decoder[Body], body: bytes, notes: Notes) ->
         raise invalid(f"The request body is not valid JSON: {error}.") from None
 
 
+def members_of(body: bytes) -> dict[str, Raw]:
+    """The members of a body that was read before."""
+    try:
+        return _members.decode(body)
+    except msgspec.DecodeError:
+        return _members.decode(without_half_surrogates(body))
+
+
 def check_model(model: str) -> None:
     if len(model) > LONGEST_NAME:
         raise invalid(f"model: must not be longer than {LONGEST_NAME} characters.")
