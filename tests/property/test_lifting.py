@@ -82,7 +82,7 @@ def spoiled(draw: st.DrawFn, body: bytes) -> bytes:
     if draw(st.booleans()):
         return body
     at, length = draw(st.integers(0, len(body))), draw(st.integers(0, 3))
-    return body[:at] + draw(st.sampled_from([b"", b'"', b"]", b",", b"\\", b"\xff"])) + body[at + length :]
+    return body[:at] + draw(st.sampled_from([b"", b'"', b"]", b",", b"\\", b"\xff", b"\\ud800"])) + body[at + length :]
 
 
 def read_messages(body: bytes, known: Known | None, notes: Notes) -> object:

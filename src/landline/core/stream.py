@@ -61,6 +61,10 @@ class Watcher(Protocol):
         """
         ...
 
+    def left(self, text: str) -> None:
+        """Words that have left unseen, by its patience: nothing of them can be held back any more."""
+        ...
+
     def patience(self) -> Patience | None:
         """What of the words to come it need not see before they leave; they are shown later. None: it wants all.
 
@@ -166,13 +170,13 @@ class Pipeline:
         self._room, self._marks = room, marks
 
     def _show(self) -> None:
-        """What left unseen. Nobody minds it, or holds any of it back: that was asked before."""
+        """What left unseen. Nobody minds it: that was asked before."""
         self._room = 0
         if self._unseen:
             text, self._unseen = "".join(self._unseen), []
             for _, watcher in self._readers:
                 if watcher is not None:
-                    watcher.leaves(text)
+                    watcher.left(text)
 
     def _mixed(self, events: list[Event]) -> list[Event]:
         """Beginnings and ends of blocks among the deltas. A long run of words leaves as words do, behind its first."""

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
+from types import FrameType
 
 import msgspec
 import uvicorn
@@ -26,7 +27,6 @@ from landline.server.frame import Frame
 from landline.server.journal import Journal
 from landline.server.line import Line
 
-EXIT_LOOK_S = 0.25  # an idle gateway shall sleep
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
 
 
@@ -151,10 +151,21 @@ async def serving(line: Line, sock: socket.socket) -> AsyncGenerator[None]:
 class _Foreground(uvicorn.Server):
     """A server that ends with exit code 0 when it is told to end; uvicorn's own raises the signal once more."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = asyncio.Event()
+
     async def main_loop(self) -> None:
-        """Waits for its end. uvicorn's own wakes up ten times a second for more than that, which nothing here needs."""
-        while not self.should_exit:
-            await asyncio.sleep(EXIT_LOOK_S)
+        """Waits for its end. uvicorn's own wakes up ten times a second, for what nothing here needs."""
+        self._loop = asyncio.get_running_loop()
+        if not self.should_exit:
+            await self._told.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._told.set)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:

@@ -52,17 +52,18 @@ class NoticeClaims:
         return _PATIENCE
 
     def leaves(self, text: str) -> str | None:
+        self.left(text)
+        return text
+
+    def left(self, text: str) -> None:
         if self._in_text and self._size < MOST_READ:
             self._pieces.append(text)
             self._size += len(text)
-        return text
 
     def push(self, events: list[Event]) -> list[Event]:
         for event in events:
             if type(event) is BlockDelta:
-                if self._in_text and self._size < MOST_READ:
-                    self._pieces.append(event.text)
-                    self._size += len(event.text)
+                self.left(event.text)
             elif type(event) is BlockStart:
                 self._in_text = event.kind is BlockKind.TEXT
                 self._called = self._called or event.kind is BlockKind.TOOL_USE

@@ -60,9 +60,12 @@ class Recovery:
         if at is None:
             return None
         text, self._held = text[:at], text[at:]
+        self.left(text)
+        return text
+
+    def left(self, text: str) -> None:
         if self._said != "x" or "\n" in text:
             self._remember(text)
-        return text
 
     def push(self, events: list[Event]) -> list[Event]:
         if not self._asleep:

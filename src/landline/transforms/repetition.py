@@ -51,6 +51,9 @@ class EndRepetition:
         self._size = size
         return text
 
+    def left(self, text: str) -> None:
+        self.leaves(text)  # fewer than it would mind
+
     def _ends_with(self, text: str, size: int) -> bool:
         """Whether the answer is nothing but repetition up to this text. Else it is kept for as long as it may be."""
         if size < self._look_at:

@@ -147,17 +147,20 @@ class NoticePlan:
         return _PATIENCE
 
     def leaves(self, text: str) -> str | None:
+        self.left(text)
+        return text
+
+    def left(self, text: str) -> None:
         if self._open and self._size <= LONGEST_PLAN:
             self._pieces.append(text)
             self._size += len(text)
-        return text
 
     def push(self, events: list[Event]) -> list[Event]:
         for event in events:
             if type(event) is BlockStart and event.kind is not BlockKind.THINKING:
                 self._open, self._pieces = False, []
             elif type(event) is BlockDelta:
-                self.leaves(event.text)
+                self.left(event.text)
             elif type(event) is ResponseStart:
                 self._open, self._pieces, self._size = True, [], 0
         return events

@@ -45,8 +45,11 @@ class Patient(WatchingText):
     """Wants to see words that hold two stars before they leave, and all within ten characters."""
 
     def leaves(self, text: str) -> str | None:
-        self.seen.append([BlockDelta(0, text)])
+        self.left(text)
         return text
+
+    def left(self, text: str) -> None:
+        self.seen.append([BlockDelta(0, text)])
 
     def patience(self) -> Patience:
         return Patience(10, Marks(["**"]))

@@ -117,8 +117,10 @@ def _read(body: bytes, notes: Notes, known: Known) -> tuple[WireRequest, dict[st
     lifted = known.messages.lifted(body)
     if lifted is not None:
         with contextlib.suppress(LandlineError):  # which is told of the whole body
-            wire, members = read_body(_requests, lifted.body, Notes())
+            own = Notes()
+            wire, members = read_body(_requests, lifted.body, own)
             if known.stands_first(wire):
+                notes.add(own)
                 return wire, members, Growing(known.messages, body, lifted.body, lifted)
     return *read_body(_requests, body, notes), Growing(known.messages, body, body, None)
 
