@@ -15,6 +15,7 @@ from landline.policy.forwarding import Forwarding, goes_verbatim
 from landline.protocols.openai_chat.dialect import STANDARD, Dialect
 from landline.protocols.openai_chat.request import encode_request
 from landline.protocols.openai_chat_in.request import ChatRequest, decode_request, note_unknown
+from landline.protocols.openai_responses.request import decode_request as decode_responses
 
 OBJECT = {"type": "object", "properties": {"command": {"type": "string"}}}
 BASH = {"type": "function", "function": {"name": "Bash", "description": "Runs", "parameters": OBJECT}}
@@ -191,3 +192,11 @@ def test_numbers_for_sampling_that_only_these_clients_send() -> None:
 
 def test_nor_does_it_where_landline_changes_every_request() -> None:
     assert not goes_verbatim(decode(), NO_THINKER, known(changed=True))
+
+
+@pytest.mark.parametrize("decode", [decode_request, decode_responses], ids=["chat", "responses"])
+def test_tools_in_bytes_that_are_no_text_are_the_clients_fault(decode: Any) -> None:
+    asked = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"input":"hi","tools":[{"name":"a\xff"}]}'
+    with pytest.raises(LandlineError, match="tools: not valid JSON") as told:
+        decode(asked, Notes())
+    assert told.value.kind is ErrorKind.INVALID_REQUEST

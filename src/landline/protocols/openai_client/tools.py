@@ -72,6 +72,8 @@ def toolset_of(written: Raw | UnsetType, shelf: Shelf[Toolset]) -> Toolset:
         return shelf.found(written)
     except msgspec.ValidationError as error:
         raise invalid(placed(str(error), "tools")) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid(f"tools: not valid JSON: {error}.") from None
 
 
 class Collected:
