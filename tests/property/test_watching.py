@@ -81,6 +81,11 @@ def outcome(events: list[Event]) -> list[Event]:
     return joined
 
 
+def noted(notes: Notes) -> list[list[str]]:
+    """In no order: a long run of words passes all transforms before what stands behind it in its read passes any."""
+    return [sorted(notes.repairs), sorted(notes.dropped), sorted(notes.alerts)]
+
+
 def chain(dialect: Dialect, notes: Notes) -> tuple[Transform, ...]:
     return tuple(outbound(ASKED, dialect, notes, again=Again(calls=True, plans=True)).answer.transforms)
 
@@ -97,4 +102,4 @@ def test_what_leaves_unseen_leaves_as_if_it_had_been_seen(reads: list[list[Event
             events = transform.push(events) if events else events
         wanted += events
     assert outcome(got) == outcome(wanted)
-    assert told == expected
+    assert noted(told) == noted(expected)
