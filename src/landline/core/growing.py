@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from msgspec import MsgspecError, Raw
 
@@ -121,6 +121,24 @@ def _grown(
         return None
     start = lifted.grown.ends[lifted.count - 1] + len(comma) if lifted is not None else 0
     return Grown(written, at, ends, found) if comma.join(behind) == written[start:] else None
+
+
+class HasRole(Protocol):
+    @property
+    def role(self) -> str: ...
+
+
+class KnownMessages(GrowingLists[Found]):
+    """Messages: for those that are lifted stands one of a role that is a secret."""
+
+    def __init__(self, secret: str) -> None:
+        """`secret`: letters and digits that no client knows; without any, everything is read each time."""
+        super().__init__(b'{"role":"%b"}' % secret.encode() if secret else b"")
+        self._secret = secret
+
+    def stand_first(self, messages: Sequence[HasRole]) -> bool:
+        """Whether the mark is the first of the messages, so that it was these that were lifted."""
+        return bool(messages) and messages[0].role == self._secret
 
 
 class Growing(NamedTuple, Generic[Found]):

@@ -99,7 +99,8 @@ def _decode(body: bytes, notes: Notes, known: Known) -> tuple[WireRequest, Conve
     if rest is not body:
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):  # which are told of the whole body
             wire = _requests.decode(rest)
-            if (listed is None or wire.tools == known.tools.mark) and (told is None or known.stands_first(wire)):
+            messages_stand = told is None or known.messages.stand_first(wire.messages)
+            if messages_stand and (listed is None or wire.tools == known.tools.mark):
                 toolset = _toolset(wire.tools, known.tools, rest) if listed is None else listed[1]
                 return wire, _conversation(wire, notes, toolset, Growing(known.messages, body, rest, told))
     wire = _wire(body, notes)

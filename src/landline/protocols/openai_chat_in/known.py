@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from landline.core.growing import GrowingLists
+from landline.core.growing import KnownMessages
 from landline.core.model import Message, ToolResult
 from landline.core.shelf import Shelf
 from landline.protocols.openai_chat_in.tools import read_tools
-from landline.protocols.openai_chat_in.wire import WireRequest
 from landline.protocols.openai_client.tools import Toolset
 
 Element = Message | ToolResult  # what one message of the request is
@@ -17,10 +16,5 @@ class Known:
 
     def __init__(self, *, secret: str = "") -> None:
         """`secret`: letters and digits that no client knows; without any, everything is read each time."""
-        self._secret = secret
         self.tools: Shelf[Toolset] = Shelf(read_tools)
-        self.messages = GrowingLists[Element](b'{"role":"%b"}' % secret.encode() if secret else b"")
-
-    def stands_first(self, wire: WireRequest) -> bool:
-        """Whether the mark of what was lifted is the first message, so that it was the messages that were lifted."""
-        return bool(wire.messages) and wire.messages[0].role == self._secret
+        self.messages = KnownMessages[Element](secret)

@@ -119,7 +119,7 @@ def _read(body: bytes, notes: Notes, known: Known) -> tuple[WireRequest, dict[st
         with contextlib.suppress(LandlineError):  # which is told of the whole body
             own = Notes()
             wire, members = read_body(_requests, lifted.body, own)
-            if known.stands_first(wire):
+            if known.messages.stand_first(wire.messages):
                 notes.add(own)
                 return wire, members, Growing(known.messages, body, lifted.body, lifted)
     return *read_body(_requests, body, notes), Growing(known.messages, body, body, None)
