@@ -92,10 +92,7 @@ def run(data: bytes) -> None:
     UTF-8 included.
     """
     dialect = VARIANTS[data[0] % len(VARIANTS)] if data else VARIANTS[0]
-    own, chat = (
-        Known(secret=SECRET),
-        ChatKnown(secret=SECRET),
-    )  # what they have seen the first time they lift the second
+    own, chat = Known(secret=SECRET), ChatKnown(secret=SECRET)  # what they have seen once they lift the next time
     as_messages = [_written(_messages, data[1:], dialect, known) for known in (own, own, WARM)]
     as_chat = [_written(_chat, data[1:], dialect, known) for known in (chat, chat, WARM_CHAT)]
     for written in (as_messages, as_chat):

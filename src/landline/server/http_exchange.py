@@ -182,8 +182,13 @@ class HttpExchange:
 
     def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], bool]:
         send = self._connection.relay(pause, resume)
+
+        def write_plainly(data: bytes) -> bool:
+            self.write(data)
+            return False
+
         if self._bodiless or not self._chunked:
-            return lambda data: not self.write(data) and False
+            return write_plainly
         send(self._head)
         self._head = b""
 
