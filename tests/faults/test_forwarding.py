@@ -1,8 +1,9 @@
-"""Answers that are forwarded as they come: clients that are slow or leave, backends that stop."""
+"""Answers that are forwarded as they come: clients that are slow or leave, backends that stop or say too much."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -153,3 +154,46 @@ async def test_an_error_with_a_length_is_given_back(client: GatewayClient, serve
             first, *found = await chunks(reader)
             assert first.startswith(b"HTTP/1.1 400 ")
             assert found == [told]
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+FIRST = b"5\r\nhello\r\n"
+LAST = b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [b"HTTP/1.1 200 OK\r\nset-cookie: evil=1\r\nx: ", HEAD + FIRST + LAST, b"JUNK"],
+    ids=["half an answer", "an answer", "words"],
+)
+@pytest.mark.parametrize("whole", [True, False], ids=["in one read", "in several"])
+async def test_what_a_backend_says_behind_its_answer_is_never_the_next(
+    server: ModelServer, behind: bytes, *, whole: bool
+) -> None:
+    """The client sees its answer and the end of the connection, or a cut one; nothing that could be another answer."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            if not whole:
+                writer.write(HEAD + FIRST)
+                await asyncio.sleep(0.05)
+            writer.write((HEAD + FIRST if whole else b"") + LAST + behind)
+            await asyncio.sleep(0.2)
+        writer.close()
+
+    odd = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with gateway_to(server.url) as client:
+        assert (await client.call("GET", "/ready")).status == 200
+        client.gateway.line.backends[0].url = f"http://127.0.0.1:{odd.sockets[0].getsockname()[1]}"
+        async with client.connection() as (reader, writer):
+            writer.write(http_request(BODY, path=PATH) + http_request(b"", method="GET", path="/health"))
+            got = b""
+            with contextlib.suppress(ConnectionError):
+                got = await asyncio.wait_for(reader.read(), 5)
+    odd.close()
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert head == b"" or head.startswith(b"HTTP/1.1 200 ")
+    assert b"evil" not in got
+    assert b"HTTP/1.1" not in body
+    assert body.rstrip(b"\r\n") in (b"", FIRST.rstrip(), (FIRST + LAST).rstrip())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,8 +12,8 @@ from landline.core.exchange import Exchange
 from landline.server.journal import text_line
 from landline.upstream.backend import Backend, ServedModel
 from landline.upstream.pool import Pool, split_url
-from landline.upstream.wire import Connection, WireError
-from tests.fakes.upstream import Close, Cut, Pause, Request, Step, Upstream, json_answer
+from landline.upstream.wire import Connection, SilenceError, WireError
+from tests.fakes.upstream import Close, Cut, Pause, Request, Send, Status, Step, Upstream, json_answer
 
 GONE = "closed the connection without an answer"
 OK = json_answer(200, {"ok": True})
@@ -103,3 +105,26 @@ def test_control_characters_do_not_reach_a_terminal() -> None:
     assert line.endswith("\n")
     assert line[:-1].isprintable()
     assert "evil?[2J??req_0" in line
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["silent", "paused by us"])
+async def test_silence_is_noticed_in_its_time_and_a_pause_is_none(*, paused: bool) -> None:
+    """At the limit, or up to one look in eight behind it."""
+    silent = Pool(connect_timeout_s=2, silence_s=0.4)
+    script = [Status(200, {"content-type": "text/plain"}), Send(b"said"), Pause(0.8), Close()]
+    async with Upstream(lambda request: script) as upstream:
+        address, connection = await silent.request("POST", f"{upstream.url}/", b"body", {})
+        assert await connection.read() == b"said"
+        if paused:
+            connection.pause()
+        began = time.monotonic()
+        if paused:
+            await asyncio.sleep(0.6)
+            connection.resume()
+            assert await connection.read() == b""
+        else:
+            with pytest.raises(SilenceError):
+                await connection.read()
+            assert time.monotonic() - began > 0.35
+        silent.give_back(address, connection)
+    silent.close()
