@@ -155,4 +155,4 @@ def test_a_hundred_thousand_pieces_are_no_more_work_each_than_one(name: str, dia
     conversation = decode_request(written({"messages": HUGE[name]}), Notes())[1]
     began = time.process_time()
     outbound(conversation, dialect, Notes())
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 10, "quadratic, it takes a minute"

@@ -37,9 +37,9 @@ async def test_endless_documents_hold_up_neither_their_own_request_nor_others(mo
     [read] = (await with_documents(honest, reader, pictures=False, notes=notes)).messages[0].blocks
     assert isinstance(read, Document)
     assert read.text == "words"
-    assert time.monotonic() - began < 0.25
+    assert time.monotonic() - began < 1
     problems = [block.problem for block in (await running).messages[0].blocks if isinstance(block, Document)]
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2
     assert problems == [TOO_SLOW] * 4 + [LEFT.problem] * 36
     again = conversation(*(b"slow%d" % number for number in range(4)), b"honest")
     last = (await with_documents(again, reader, pictures=False, notes=notes)).messages[0].blocks[-1]
