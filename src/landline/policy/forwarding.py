@@ -25,6 +25,10 @@ OF_BACKENDS = frozenset(
 )
 
 
+# Members of an enumeration are found late, and each message is asked for its role.
+_SYSTEM, _USER, _ASSISTANT = Role.SYSTEM, Role.USER, Role.ASSISTANT
+
+
 class Forwarding(Struct, frozen=True):
     """What is known beside the request; sizes in bytes, the window in tokens (0: nobody knows)."""
 
@@ -46,13 +50,17 @@ def goes_verbatim(request: ChatRequest, dialect: Dialect, own: Forwarding) -> bo
 
 def _in_order(asked: Conversation) -> bool:
     """Texts alone: system text at the head, then user and model in turn, the user last."""
-    rest = [message for message in asked.messages if message.role is not Role.SYSTEM]
-    heads = asked.messages[: len(asked.messages) - len(rest)]
-    roles = [message.role for message in rest]
-    turns = [Role.USER if at % 2 == 0 else Role.ASSISTANT for at in range(len(rest))]
-    in_place = all(message.role is Role.SYSTEM for message in heads) and len(heads) <= 1
-    return in_place and roles == turns and len(rest) % 2 == 1 and all(map(_is_text, asked.messages))
+    messages = asked.messages
+    began = 1 if messages[0].role is _SYSTEM else 0
+    turns = messages[began:]
+    return (
+        len(turns) % 2 == 1
+        and all([message.role is _USER for message in turns[::2]])
+        and all([message.role is _ASSISTANT for message in turns[1::2]])
+        and all(map(_is_text, messages))
+    )
 
 
 def _is_text(message: Message) -> bool:
-    return len(message.blocks) == 1 and type(message.blocks[0]) is Text
+    blocks = message.blocks
+    return len(blocks) == 1 and type(blocks[0]) is Text

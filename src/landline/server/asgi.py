@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from landline.errors import ErrorKind, LandlineError
 
@@ -14,6 +14,13 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 JSON = (b"content-type", b"application/json")
+
+
+class Relay(NamedTuple):
+    """What writes parts of a body. `chunk`: takes a whole chunk, size and all; None where the body has no chunks."""
+
+    take: Callable[[bytes], bool]  # returns False
+    chunk: Callable[[bytes], object] | None
 
 
 class ClientSide(Protocol):
@@ -31,8 +38,8 @@ class ClientSide(Protocol):
         """Part of the body. False: the client does not keep up; wait with the rest (see `when_drained`)."""
         ...
 
-    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], bool]:
-        """The shortest way for the parts of a body, behind `begin`: a function that writes one, and returns False.
+    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Relay:
+        """The shortest ways for the parts of a body, behind `begin`.
 
         `pause` is called when the client does not keep up, or has left; `resume` when more can be written.
         """

@@ -85,7 +85,7 @@ async def _post(path: str, body: bytes, headers: dict[str, str], exchange: Excha
         try:
             told = {**headers, **line.headers_for(backend, exchange)}
             with Waiting(exchange):
-                answer = await line.client.post(backend.url + path, body, told)
+                answer = await line.client.post(backend.url + path, body, told, relayed=True)
         except LandlineError as error:
             following = line.after_failure(backend, exchange, error)
             if following is None:
@@ -108,7 +108,8 @@ async def _give_back(answer: UpstreamAnswer, call: Call) -> None:
     exchange.status = answer.status
 
     try:
-        await answer.pour(call.client.relay(answer.pause, answer.resume))
+        take, relay = call.client.relay(answer.pause, answer.resume)
+        await answer.pour(take, relay=relay)
     except LandlineError as error:
         exchange.error, exchange.error_logged = error.text, error.logged
     if answer.complete:

@@ -7,7 +7,7 @@ import http
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 
-from landline.server.asgi import AnswerBegun, BodySilence, Header
+from landline.server.asgi import AnswerBegun, BodySilence, Header, Relay
 
 READ_AHEAD = 1024 * 1024  # bytes of a body kept before its reader is woken, and beyond which the socket waits
 
@@ -180,7 +180,7 @@ class HttpExchange:
             connection.answered(keep_alive=self._keep_alive)
         return connection.keeps_up
 
-    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Callable[[bytes], bool]:
+    def relay(self, pause: Callable[[], None], resume: Callable[[], None]) -> Relay:
         send = self._connection.relay(pause, resume)
 
         def write_plainly(data: bytes) -> bool:
@@ -188,7 +188,7 @@ class HttpExchange:
             return False
 
         if self._bodiless or not self._chunked:
-            return write_plainly
+            return Relay(write_plainly, None)
         send(self._head)
         self._head = b""
 
@@ -197,7 +197,7 @@ class HttpExchange:
                 send(b"".join((_SIZES[size] if size < FEW else b"%x\r\n" % size, data, b"\r\n")))
             return False
 
-        return write
+        return Relay(write, send)
 
     def begin(self, status: int, headers: Iterable[Header]) -> None:
         if self._started:

@@ -46,14 +46,21 @@ class UpstreamAnswer:
         except (SilenceError, WireError) as error:
             raise _broken(error) from None
 
-    async def pour(self, take: Callable[[bytes], bool], *, sip_s: float = 0.0) -> None:
+    async def pour(
+        self,
+        take: Callable[[bytes], bool],
+        *,
+        sip_s: float = 0.0,
+        relay: Callable[[bytes], object] | None = None,
+    ) -> None:
         """Gives each read of the body to `take` at once, until that returns True or got b"", the end.
 
-        `sip_s`: read at most once in that time. Raises LandlineError when the backend falls silent.
+        `sip_s`: read at most once in that time. `relay`: gets whole chunks as they came, if the request was sent as
+        `relayed`. Raises LandlineError when the backend falls silent.
         """
         assert self._connection is not None
         try:
-            await self._connection.pour(take, sip_s=sip_s)
+            await self._connection.pour(take, sip_s=sip_s, relay=relay)
         except (SilenceError, WireError) as error:
             raise _broken(error) from None
 
@@ -101,9 +108,9 @@ class UpstreamClient:
     def __init__(self, *, connect_timeout_s: float, idle_timeout_s: float) -> None:
         self._pool = Pool(connect_timeout_s=connect_timeout_s, silence_s=idle_timeout_s)
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> UpstreamAnswer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, relayed: bool = False) -> UpstreamAnswer:
         """Sends and waits for the headers of the answer. Raises LandlineError when there are none."""
-        return await self.request("POST", url, body, headers)
+        return await self.request("POST", url, body, headers, relayed=relayed)
 
     async def get(self, url: str, headers: Mapping[str, str], *, timeout_s: float) -> tuple[int, bytes]:
         """Status and body of a small answer. Raises LandlineError."""
@@ -119,10 +126,13 @@ class UpstreamClient:
         """Closes idle connections; those in use end with their answers."""
         self._pool.close()
 
-    async def request(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> UpstreamAnswer:
+    async def request(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, relayed: bool = False
+    ) -> UpstreamAnswer:
         """Sends any request and waits for the headers of its answer. Raises LandlineError when there are none."""
         try:
-            address, connection = await self._pool.request(method, url, body, {**_IDENTITY, **headers})
+            told = {**_IDENTITY, **headers}
+            address, connection = await self._pool.request(method, url, body, told, relayed=relayed)
         except SilenceError:
             raise _silent(url) from None
         except WireError as error:

@@ -48,22 +48,25 @@ class Pool:
         self._head = functools.lru_cache(maxsize=64)(_request_head)  # the same few over and over
 
     async def request(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, relayed: bool = False
     ) -> tuple[Address, Connection]:
-        """A connection whose answer has begun (status and headers are there). Raises WireError, SilenceError."""
+        """A connection whose answer has begun (status and headers are there). Raises WireError, SilenceError.
+
+        `relayed`: see `Connection.send`.
+        """
         address, head = self._head(method, url, tuple(headers.items()))
         head += b"content-length: %d\r\n\r\n" % len(body) if body else b"\r\n"
         pooled = self._take(address)
         if pooled is not None:
             pooled.repeated = False
             try:
-                return address, await self._exchange(pooled, head, body)
+                return address, await self._exchange(pooled, head, body, relayed=relayed)
             except StaleError:
                 pass  # it lay too long in the pool; a server that is really gone refuses the next one
         connection = await self._connect(address)
         connection.repeated = pooled is not None
         try:
-            return address, await self._exchange(connection, head, body)
+            return address, await self._exchange(connection, head, body, relayed=relayed)
         except StaleError:
             raise WireError("closed the connection without an answer") from None
 
@@ -121,9 +124,9 @@ class Pool:
             raise WireError(reason) from None
         return connection
 
-    async def _exchange(self, connection: Connection, head: bytes, body: bytes | None) -> Connection:
+    async def _exchange(self, connection: Connection, head: bytes, body: bytes | None, *, relayed: bool) -> Connection:
         try:
-            connection.send(head, body)
+            connection.send(head, body, relayed=relayed)
             await connection.head()
         except BaseException:
             connection.abort()

@@ -14,6 +14,8 @@ from typing import cast
 
 import httptools
 
+from landline.upstream.chunks import LF, LIMIT, SIZES
+
 HIGH_WATER = 256 * 1024  # bytes read ahead of the reader before the socket is left alone
 STALE_S = 1.0
 LOOKS = 8  # how often in the time that a server may be silent it is looked whether it was
@@ -61,6 +63,11 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Callable[[bytes], bool] | None = None
         self._poured: asyncio.Future[None] | None = None
+        self.on_chunk_header: Callable[[], None] | None = None  # called by the parser, where chunks are relayed
+        self.on_chunk_complete: Callable[[], None] | None = None
+        self._between = False  # the last thing parsed was the end of a chunk
+        self._relay: Callable[[bytes], object] | None = None  # takes whole chunks as they came
+        self._next: Callable[[bytes], object] | None = None  # the same, while the next read begins with a chunk
         self._heard = False  # since the last look: noting the time costs more, where it is done for each token
         self._quiet = 0  # looks in a row that found nothing
         self._sent_at = 0.0
@@ -68,13 +75,19 @@ class Connection(asyncio.Protocol):
 
     # ---------------------------------------------------------------------------------------- for the pool
 
-    def send(self, head: bytes, body: bytes | None) -> None:
-        """Begins the next request. The transport takes the body over; nothing here keeps it."""
+    def send(self, head: bytes, body: bytes | None, *, relayed: bool = False) -> None:
+        """Begins the next request. The transport takes the body over; nothing here keeps it.
+
+        `relayed`: the chunks of the answer may go on as they come (`pour`).
+        """
         assert self._transport is not None
         self.status, self.headers, self.complete = 0, {}, False
         self._head_done, self._head_size, self._error = False, 0, None
         self._full = self._held = False
         self._throttle()
+        self._between = False
+        self.on_chunk_header = self._chunk_begins if relayed else None
+        self.on_chunk_complete = self._chunk_ends if relayed else None
         self._parser = httptools.HttpResponseParser(self)
         self._sent_at = self._loop.time()
         self._heard, self._quiet = False, 0
@@ -128,18 +141,26 @@ class Connection(asyncio.Protocol):
             await self._wait()
         return self._take()
 
-    async def pour(self, take: Callable[[bytes], bool], *, sip_s: float = 0.0) -> None:
+    async def pour(
+        self,
+        take: Callable[[bytes], bool],
+        *,
+        sip_s: float = 0.0,
+        relay: Callable[[bytes], object] | None = None,
+    ) -> None:
         """Gives the bytes of each read to `take`, within the read itself: no task wakes up for them.
 
         Ends when `take` returns True, or has been given b"", the end of the bytes. With `sip_s`, the socket is read at
-        most once in that time: fewer wake-ups where nobody waits for single tokens. Raises SilenceError, WireError.
+        most once in that time: fewer wake-ups where nobody waits for single tokens. A read that is exactly one chunk
+        goes to `relay` in its place, size and all, if the request was sent as `relayed`. Raises SilenceError,
+        WireError.
         """
-        self._sink, self._poured, self._sip_s = take, self._loop.create_future(), sip_s
+        self._sink, self._poured, self._sip_s, self._relay = take, self._loop.create_future(), sip_s, relay
         try:
             self._flow()
             await self._poured
         finally:
-            self._sink = None
+            self._sink = self._relay = self._next = None
 
     def pause(self) -> None:
         """Leaves the socket alone until `resume`."""
@@ -174,7 +195,7 @@ class Connection(asyncio.Protocol):
         return body
 
     def _end_pour(self, error: Exception | None) -> None:
-        self._sink = None
+        self._sink = self._relay = self._next = None
         if self._poured is None or self._poured.done():
             return
         if error is None:
@@ -223,6 +244,12 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are not subclasses
 
     def data_received(self, data: bytes) -> None:
+        if (relay := self._next) is not None and (length := len(data)) < LIMIT:
+            place, size = SIZES[length]
+            if data[place] == size and data[-1] == LF:
+                self._heard = True
+                relay(data)
+                return
         parser = self._parser
         if parser is None or self.complete:  # bytes that nobody asked for
             self.abort()
@@ -235,6 +262,9 @@ class Connection(asyncio.Protocol):
             self._flow()
             self.abort()
             return
+        if self._relay is not None:
+            # Behind a chunk, a line that is whole has told the parser of the next one.
+            self._next = self._relay if self._between and data[-1] == LF and not self.complete else None
         if (sink := self._sink) and len(self._pieces) == 1 and not (self._full or self.complete or self._sip_s):
             # Of a stream, token by token: the short way.
             if sink(self._pieces.pop()):
@@ -284,6 +314,12 @@ class Connection(asyncio.Protocol):
             self.status, self._head_done = status, True
         else:
             self.headers = {}  # 100 Continue and its like announce another answer
+
+    def _chunk_begins(self) -> None:
+        self._between = False
+
+    def _chunk_ends(self) -> None:
+        self._between = True
 
     def on_message_complete(self) -> None:
         if self._head_done:
