@@ -6,8 +6,8 @@ stand first in it: to compare that is all there is to do. (`bytes.startswith` co
 
 from __future__ import annotations
 
-LF = 10
 LIMIT = 4096  # bytes of a read; larger ones are parsed
+LAST, CRLF = slice(-2, None), b"\r\n"  # what stands last in a chunk
 
 
 def _sizes() -> list[tuple[slice, bytes]]:

@@ -14,7 +14,7 @@ from typing import cast
 
 import httptools
 
-from landline.upstream.chunks import LF, LIMIT, SIZES
+from landline.upstream.chunks import CRLF, LAST, LIMIT, SIZES
 
 HIGH_WATER = 256 * 1024  # bytes read ahead of the reader before the socket is left alone
 STALE_S = 1.0
@@ -246,7 +246,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if (relay := self._next) is not None and (length := len(data)) < LIMIT:
             place, size = SIZES[length]
-            if data[place] == size and data[-1] == LF:
+            if data[place] == size and data[LAST] == CRLF:
                 self._heard = True
                 relay(data)
                 return
@@ -264,7 +264,7 @@ class Connection(asyncio.Protocol):
             return
         if self._relay is not None:
             # Behind a chunk, a line that is whole has told the parser of the next one.
-            self._next = self._relay if self._between and data[-1] == LF and not self.complete else None
+            self._next = self._relay if self._between and data[-1:] == b"\n" else None
         if (sink := self._sink) and len(self._pieces) == 1 and not (self._full or self.complete or self._sip_s):
             # Of a stream, token by token: the short way.
             if sink(self._pieces.pop()):
