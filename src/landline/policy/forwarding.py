@@ -51,7 +51,7 @@ def goes_verbatim(request: ChatRequest, dialect: Dialect, own: Forwarding) -> bo
 def _in_order(asked: Conversation) -> bool:
     """Texts alone: system text at the head, then user and model in turn, the user last."""
     messages = asked.messages
-    began = 1 if messages[0].role is _SYSTEM else 0
+    began = 1 if messages and messages[0].role is _SYSTEM else 0
     turns = messages[began:]
     return (
         len(turns) % 2 == 1

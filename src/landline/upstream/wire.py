@@ -85,7 +85,6 @@ class Connection(asyncio.Protocol):
         self._head_done, self._head_size, self._error = False, 0, None
         self._full = self._held = False
         self._throttle()
-        self._between = False
         self.on_chunk_header = self._chunk_begins if relayed else None
         self.on_chunk_complete = self._chunk_ends if relayed else None
         self._parser = httptools.HttpResponseParser(self)
@@ -152,10 +151,11 @@ class Connection(asyncio.Protocol):
 
         Ends when `take` returns True, or has been given b"", the end of the bytes. With `sip_s`, the socket is read at
         most once in that time: fewer wake-ups where nobody waits for single tokens. A read that is exactly one chunk
-        goes to `relay` in its place, size and all, if the request was sent as `relayed`. Raises SilenceError,
-        WireError.
+        goes to `relay` in its place, size and all, if the request was sent as `relayed` (not with `sip_s`). Raises
+        SilenceError, WireError.
         """
-        self._sink, self._poured, self._sip_s, self._relay = take, self._loop.create_future(), sip_s, relay
+        self._sink, self._poured, self._sip_s = take, self._loop.create_future(), sip_s
+        self._relay = None if sip_s else relay
         try:
             self._flow()
             await self._poured
@@ -309,6 +309,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
+        self._between = False
         status = self._parser.get_status_code()
         if status >= 200:
             self.status, self._head_done = status, True
