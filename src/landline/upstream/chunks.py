@@ -1,13 +1,13 @@
 """What a read that is one whole chunk of HTTP looks like, so that it can go on as it came, without a parser.
 
 Model servers write each event of a stream as one chunk, and it is read as one. Its length then says which size must
-stand first in it: to compare that is all there is to do. (`bytes.startswith` costs CPython 3.11 as much as the rest.)
+stand first in it: to compare that, and the end, is all there is to do. (`bytes.startswith` costs CPython 3.11 as much as the rest.)
 """
 
 from __future__ import annotations
 
 LIMIT = 4096  # bytes of a read; larger ones are parsed
-LAST, CRLF = slice(-2, None), b"\r\n"  # what stands last in a chunk
+CR, LF = b"\r\n"  # what stands last in a chunk
 
 
 def _sizes() -> list[tuple[slice, bytes]]:

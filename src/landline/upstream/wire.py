@@ -14,7 +14,7 @@ from typing import cast
 
 import httptools
 
-from landline.upstream.chunks import CRLF, LAST, LIMIT, SIZES
+from landline.upstream.chunks import CR, LF, LIMIT, SIZES
 
 HIGH_WATER = 256 * 1024  # bytes read ahead of the reader before the socket is left alone
 STALE_S = 1.0
@@ -246,7 +246,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if (relay := self._next) is not None and (length := len(data)) < LIMIT:
             place, size = SIZES[length]
-            if data[place] == size and data[LAST] == CRLF:
+            if data[place] == size and data[-1] == LF and data[-2] == CR:
                 self._heard = True
                 relay(data)
                 return
