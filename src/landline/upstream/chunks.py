@@ -1,7 +1,8 @@
 """What a read that is one whole chunk of HTTP looks like, so that it can go on as it came, without a parser.
 
 Model servers write each event of a stream as one chunk, and it is read as one. Its length then says which size must
-stand first in it: to compare that, and the end, is all there is to do. (`bytes.startswith` costs CPython 3.11 as much as the rest.)
+stand first in it: to compare that, and the end, is all there is to do. (`bytes.startswith` costs CPython 3.11 as much
+as the rest.)
 """
 
 from __future__ import annotations
