@@ -294,7 +294,7 @@ async def test_a_body_just_below_the_limit_is_taken(server: ModelServer) -> None
 async def test_half_sent_headers_end_the_connection_in_time(client: GatewayClient, half: bytes) -> None:
     began = time.monotonic()
     answer = await client.raw(half)
-    assert 0.2 < time.monotonic() - began < 5
+    assert 0.2 < time.monotonic() - began < 2
     assert answer == b""
     assert (await client.messages()).status == 200
 
@@ -303,20 +303,20 @@ async def test_headers_that_trickle_do_not_move_the_deadline(client: GatewayClie
     async with client.connection() as (reader, writer):
         began = time.monotonic()
         writer.write(b"POST /v1/messages HTTP/1.1\r\n")
-        for number in range(200):
+        for number in range(40):
             if reader.at_eof() or writer.is_closing():  # a reset shows only in what is written
                 break
             writer.write(b"x-header-%d: 1\r\n" % number)
             await asyncio.sleep(0.05)
         assert await client.rest(reader) == b""
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize("half", [b"", b'{"model"'])
 async def test_half_a_body_is_answered_and_closed(client: GatewayClient, half: bytes) -> None:
     began = time.monotonic()
     answer = await client.raw(http_request(half, headers={"content-length": "100"}))
-    assert 0.2 < time.monotonic() - began < 5
+    assert 0.2 < time.monotonic() - began < 2
     assert answer.startswith(b"HTTP/1.1 400 ")
     told = json.loads(answer.partition(b"\r\n\r\n")[2])
     assert told["error"] == {"type": INVALID, "message": STOPPED}

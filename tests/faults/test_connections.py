@@ -287,7 +287,7 @@ async def test_an_error_whose_body_stalls(
     server.answer = lambda body: stalls
     began = time.monotonic()
     reply = await client.messages(request_body(stream=stream))
-    assert 0.25 < time.monotonic() - began < 5
+    assert 0.25 < time.monotonic() - began < 1.5
     assert reply.error == (502, "api_error", f"The backend {server.url} answered 500")
     await asyncio.wait_for(server.chats[0].done.wait(), 1)
     assert server.chats[0].closed_at is not None

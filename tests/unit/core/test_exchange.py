@@ -31,7 +31,7 @@ def test_many_kinds_that_nobody_knows_cost_neither_time_nor_memory(fields: dict[
     written, notes = json.dumps(body).encode(), Notes()
     began = time.process_time()
     decode_request(written, notes)
-    assert time.process_time() - began < 8
+    assert time.process_time() - began < 2
     assert len(notes.dropped) == MOST_NOTES + 1
     assert notes.dropped[-1] == AND_MORE
 

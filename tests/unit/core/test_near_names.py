@@ -64,4 +64,4 @@ def test_many_long_names_cost_little() -> None:
     names = [f"{'tool_with_a_long_name' * 5}_{at}" for at in range(200)]
     began = time.process_time()
     assert meant("tool_with_a_long_name" * 6, names) is None
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 1

@@ -23,7 +23,7 @@ def test_hostile_names_are_quick() -> None:
     glob, name = "*a" * 90 + "*b", "a" * 100_000
     began = time.perf_counter()
     assert not glob_fits(glob, name)
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 0.5
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ async def test_words_are_read_page_by_page_and_remembered() -> None:
     first, second = await asyncio.gather(reader.read(data, pictures=False), reader.read(data, pictures=False))
     assert first.text == "[Page 1]\nHello there\n\n[Page 2]\n\n\n[Page 3]\nGeneral"
     assert second == first
+    began = time.monotonic()
     assert await reader.read(data, pictures=False) is await reader.read(data, pictures=False)
+    assert time.monotonic() - began < 0.05
 
 
 async def test_a_scan_comes_as_pictures_for_models_that_see_only() -> None:
