@@ -1,8 +1,8 @@
 """Programs on the SDKs, as their users would write them, and what each saw: three in Python, three in TypeScript.
 
 Each knows the same scenarios: `loop` (its tool runner, or a loop of its own where the SDK has none, streamed),
-`non_stream` (the same without a stream), `stream` (one answer) and `hang` (leaves at the first words). Those in
-TypeScript stand in `typescript/`.
+`non_stream` (the same without a stream), `stream` (one answer) and `hang` (leaves at the first words); those for chat
+also `scored` (one answer with the log probability of each token). Those in TypeScript stand in `typescript/`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ SCHEMAS: Mapping[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Saw:
-    """What a program told at its end. `error` is empty where nothing was raised."""
+    """What a program told at its end. `error` is empty where nothing was raised; `tokens` are those with a score."""
 
     turns: int = 0
     text: str = ""
     stop: str = ""
     aborted: bool = False
     error: Mapping[str, Any] = field(default_factory=dict)
+    tokens: Sequence[str] = ()
 
 
 Program = Callable[[str, str, str], Any]
@@ -149,6 +150,8 @@ async def openai_python_chat(scenario: str, url: str, prompt: str) -> Saw:
     async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="dummy", max_retries=1) as client:
         if scenario in ("loop", "non_stream"):
             return await _chat_loop(client, messages, stream=scenario == "loop")
+        if scenario == "scored":
+            return await _chat_scored(client, messages)
         try:
             return await words.of(_chat_words(client, messages), hang=scenario == "hang")
         except openai.APIError as error:
@@ -160,6 +163,14 @@ async def _chat_words(client: openai.AsyncOpenAI, messages: list[Any]) -> AsyncI
         async for event in stream:
             if event.type == "content.delta":
                 yield event.delta
+
+
+async def _chat_scored(client: openai.AsyncOpenAI, messages: list[Any]) -> Saw:
+    async with client.chat.completions.stream(model=MODEL, messages=messages, logprobs=True) as stream:
+        [choice] = (await stream.get_final_completion()).choices
+    assert choice.logprobs is not None
+    tokens = [one.token for one in choice.logprobs.content or ()]
+    return Saw(1, choice.message.content or "", choice.finish_reason, tokens=tokens)
 
 
 async def _chat_loop(client: openai.AsyncOpenAI, messages: list[Any], *, stream: bool) -> Saw:

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from landline.core.exchange import Outcome
+from landline.server.asgi import Relay
+from landline.server.http_exchange import HttpExchange
 from landline.server.run import RunningGateway
 from tests.clients.agent_scene import turn_of
 from tests.clients.scene import check_append_only
 from tests.clients.sdk_programs import SDKS, Program, Saw
 from tests.clients.tap import Spoken, Tap
-from tests.fakes.chat_stream import Answer, chunk, sse
+from tests.fakes.chat_stream import DONE, Answer, chunk, sse
 from tests.fakes.gateway_client import gateway_to, until
 from tests.fakes.model_server import ModelServer, Reply
 from tests.fakes.upstream import Close, Hang, Pause, Send, Status, json_answer
@@ -152,6 +154,50 @@ async def test_a_cut_stream_is_an_error_behind_what_was_said(sdk: str) -> None:
         assert "ended before the answer was complete" in saw.error["message"]
         assert len(line.posts) == 1
         assert line.outcomes == [Outcome.FAILED]
+
+
+@pytest.mark.parametrize("sdk", [sdk for sdk in SDKS if sdk.endswith("_chat")])
+async def test_what_is_forwarded_is_relayed_in_its_chunks(sdk: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a backend knows log probabilities: so the answer goes to the client as it came."""
+    words = [f"word {number}, " for number in range(50)]
+    chunks = [chunk({"role": "assistant", "content": ""}), *map(scored, words), chunk({}, "stop"), DONE]
+    sent = [sse(one) for one in chunks]
+    spaced = [step for event in sent for step in (Send(event), Pause(0.01))]
+    relayed = watched_relay(monkeypatch)
+    async with line_of(sdk, lambda body: [Status(), *spaced]) as line:
+        saw = await line.run("scored")
+        assert (saw.text, saw.tokens, saw.stop) == ("".join(words), words, "stop"), saw
+        assert line.posts[0].answer == b"".join(sent)
+    # The first reads of an answer go through the parser, and so do two events that came in one read.
+    assert len(relayed) > len(words) / 2
+    assert set(relayed) <= {b"%x\r\n%b\r\n" % (len(event), event) for event in sent}
+
+
+def scored(token: str) -> dict[str, Any]:
+    made = chunk({"content": token})
+    score = {"token": token, "logprob": -0.5, "bytes": list(token.encode()), "top_logprobs": []}
+    made["choices"][0]["logprobs"] = {"content": [score]}
+    return made
+
+
+def watched_relay(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The chunks that go to clients past the parser, from now on."""
+    seen: list[bytes] = []
+    plain = HttpExchange.relay
+
+    def relay(exchange: HttpExchange, pause: Callable[[], None], resume: Callable[[], None]) -> Relay:
+        made = plain(exchange, pause, resume)
+        assert made.chunk is not None
+        send = made.chunk
+
+        def seen_and_sent(data: bytes) -> None:
+            seen.append(data)
+            send(data)
+
+        return Relay(made.take, seen_and_sent)
+
+    monkeypatch.setattr(HttpExchange, "relay", relay)
+    return seen
 
 
 @each_sdk("hang_up")

@@ -25,10 +25,17 @@ async function stream(): Promise<object> {
   return { text };
 }
 
+async function scored(): Promise<object> {
+  const { choices } = await client.chat.completions.stream({ ...asked, logprobs: true }).finalChatCompletion();
+  const [{ message, finish_reason, logprobs }] = choices;
+  const tokens = logprobs.content.map(({ token }: { token: string }) => token);
+  return { turns: 1, text: message.content, stop: finish_reason, tokens };
+}
+
 async function hang(): Promise<object> {
   const events = client.chat.completions.stream(asked);
   events.done().catch(() => undefined);
   return hangUp(() => events.abort(), (seen) => events.on("content", seen));
 }
 
-await report({ loop: () => loop(true), non_stream: () => loop(false), stream, hang });
+await report({ loop: () => loop(true), non_stream: () => loop(false), stream, hang, scored });
